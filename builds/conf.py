@@ -1,0 +1,36 @@
+"""A builder's configuration, read from its own environment: it has no Django settings."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class BuilderConfig:
+    """What an operator tells a builder."""
+
+    broker: str
+    """AFFINEUR_BROKER: URL of the broker that jobs come from and events go to."""
+    root: Path
+    """AFFINEUR_BUILDER_ROOT: folder for slots, work and caches; the builder owns all of it."""
+    interpreters: tuple[str, ...]
+    """AFFINEUR_INTERPRETERS: paths or globs of Python interpreters, separated by spaces."""
+    slots: int
+    """AFFINEUR_BUILDER_SLOTS: builds at once."""
+    slot_uid: int
+    """AFFINEUR_SLOT_UID: first of the uids that slots run as, when the builder is root."""
+    name: str
+    """AFFINEUR_BUILDER_NAME: told in provenance and to operators."""
+
+
+def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig:
+    root = Path(environment.get("AFFINEUR_BUILDER_ROOT", "var/builder")).absolute()
+    return BuilderConfig(
+        broker=environment.get("AFFINEUR_BROKER", ""),
+        root=root,
+        interpreters=tuple(environment.get("AFFINEUR_INTERPRETERS", "").split()),
+        slots=int(environment.get("AFFINEUR_BUILDER_SLOTS", "1")),
+        slot_uid=int(environment.get("AFFINEUR_SLOT_UID", "61184")),
+        name=environment.get("AFFINEUR_BUILDER_NAME", os.uname().nodename),
+    )

@@ -1,0 +1,1 @@
+"""Where a runner's commands run. Imports neither Django nor the control side's models."""

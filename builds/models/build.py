@@ -1,0 +1,63 @@
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from builds.domain.states import BuildState
+from builds.models.permit import Permit
+from indexes.models import Project
+
+
+class Build(models.Model):
+    """One (release, target) to bring to an outcome. This table is the queue of record."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="builds")
+    version = models.CharField(max_length=128)
+    target = models.CharField(max_length=64, help_text="A target's name: cp312-manylinux_2_36_x86_64")
+    key = models.CharField(
+        max_length=64, help_text="SHA-256 of all that goes in (`builds.domain.keys`)."
+    )
+    permit = models.ForeignKey(Permit, on_delete=models.PROTECT, related_name="builds")
+    state = models.CharField(
+        max_length=16,
+        choices=[(s.value, s.label) for s in BuildState],
+        default=BuildState.QUEUED.value,
+    )
+    priority = models.IntegerField(default=0, help_text="Higher runs first.")
+    not_before = models.DateTimeField(null=True, blank=True, help_text="A retry waits until then.")
+
+    sdist_filename = models.CharField(max_length=255)
+    sdist_url = models.TextField()
+    sdist_sha256 = models.CharField(max_length=64)
+    sdist_size = models.BigIntegerField(null=True, blank=True, help_text="Bytes.")
+    sdist_uploaded_at = models.DateTimeField(null=True, blank=True)
+
+    outcome = models.CharField(
+        max_length=48, blank=True, help_text="A code of `builds.domain.outcomes`; empty until ended."
+    )
+    message = models.TextField(blank=True, help_text="The outcome in words, for people.")
+    covered_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="covers"
+    )
+    filename = models.CharField(max_length=255, blank=True, help_text="Of the file it published.")
+    queued_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-queued_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["key"], name="build_key_once"),
+            models.UniqueConstraint(
+                fields=["project", "version", "target"],
+                condition=Q(state__in=["queued", "claimed", "running", "judging"]),
+                name="build_one_live_per_target",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "-priority", "queued_at"], name="build_queue"),
+            models.Index(fields=["project", "version"], name="build_release"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}=={self.version} for {self.target}"

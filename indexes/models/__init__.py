@@ -1,0 +1,6 @@
+from indexes.models.file import File
+from indexes.models.page import Page
+from indexes.models.project import Project
+from indexes.models.upstream_file import UpstreamFile
+
+__all__ = ["File", "Page", "Project", "UpstreamFile"]

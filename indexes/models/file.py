@@ -1,0 +1,42 @@
+from django.db import models
+
+from indexes.domain.status import Decision, Standing
+from indexes.models.project import Project
+
+
+class File(models.Model):
+    """A wheel of ours. Its bytes and its name never change and are never used again.
+
+    `standing` is derived from our own `decision` and from what upstream says of the release
+    (`indexes.domain.status.standing_of`); it alone decides where the file is listed.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="files")
+    version = models.CharField(max_length=128)
+    filename = models.CharField(max_length=255, unique=True)
+    build_tag = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64, help_text="Also the key of its bytes in storage.")
+    size = models.BigIntegerField(help_text="Bytes.")
+    requires_python = models.CharField(max_length=255, blank=True)
+    metadata_sha256 = models.CharField(max_length=64)
+    metadata = models.BinaryField(help_text="METADATA as it stands in the wheel (PEP 658).")
+    provenance = models.JSONField(help_text="DSSE envelope of the in-toto statement.")
+    build_id = models.UUIDField(unique=True, help_text="The build that made it.")
+    published_at = models.DateTimeField()
+    decision = models.CharField(
+        max_length=16, blank=True, choices=[(d.value, d.label) for d in Decision]
+    )
+    decision_reason = models.TextField(blank=True)
+    standing = models.CharField(
+        max_length=16,
+        choices=[(s.value, s.label) for s in Standing],
+        default=Standing.LISTED.value,
+    )
+    standing_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["project", "filename"]
+        indexes = [models.Index(fields=["project", "version"], name="file_release")]
+
+    def __str__(self) -> str:
+        return self.filename

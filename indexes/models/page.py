@@ -1,0 +1,23 @@
+from django.db import models
+
+
+class Page(models.Model):
+    """A page of an index, rendered in the transaction that changed it and served as it is."""
+
+    path = models.CharField(
+        max_length=300, help_text="Of the page on the site, as in /simple/name/."
+    )
+    media_type = models.CharField(max_length=64)
+    body = models.BinaryField()
+    gzip_body = models.BinaryField()
+    etag = models.CharField(max_length=66, help_text="Strong, quoted, of `body`.")
+    rendered_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["path", "media_type"]
+        constraints = [
+            models.UniqueConstraint(fields=["path", "media_type"], name="page_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.media_type})"

@@ -1,0 +1,42 @@
+from django.db import models
+from django.db.models.functions import Now
+
+from indexes.domain.status import ProjectStatus
+
+
+class Project(models.Model):
+    """A project as upstream last showed it to us.
+
+    `name` is normalised (PEP 503). `status` is PEP 792's, plus `deleted` for a project that
+    upstream answered 404 for after it had existed.
+    """
+
+    name = models.CharField(max_length=214, unique=True)
+    display_name = models.CharField(max_length=214)
+    status = models.CharField(
+        max_length=16,
+        choices=[(s.value, s.label) for s in ProjectStatus],
+        default=ProjectStatus.ACTIVE.value,
+    )
+    status_reason = models.TextField(blank=True)
+    is_enrolled = models.BooleanField(
+        default=False, help_text="Followed upstream and listed in our root page."
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    verified_at = models.DateTimeField(
+        null=True, blank=True, help_text="When upstream last answered for this project."
+    )
+    changed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When upstream's answer last differed."
+    )
+    upstream_etag = models.CharField(max_length=255, blank=True)
+    upstream_digest = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of upstream's last answer."
+    )
+    last_serial = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

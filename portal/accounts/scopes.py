@@ -1,0 +1,17 @@
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What an API token may do for its user."""
+
+    READ = "read"
+    REQUEST = "request"
+    CONSENT = "consent"
+
+    @property
+    def label(self) -> str:
+        return {
+            Scope.READ: "Read what you can see",
+            Scope.REQUEST: "Ask for wheels",
+            Scope.CONSENT: "Prove ownership, give and take back consent",
+        }[self]

@@ -1,0 +1,47 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from indexes.models import Project
+
+
+class ProofState(models.TextChoices):
+    PENDING = "pending", "Waiting for evidence"
+    PROVEN = "proven", "Proven"
+    REFUSED = "refused", "Refused"
+    EXPIRED = "expired", "Expired"
+
+
+class Proof(models.Model):
+    """Evidence that an account controls a project upstream.
+
+    `method` names a module of `portal.ownership.methods`; `evidence` is that method's own
+    record of what it saw, and where.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="proofs"
+    )
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="proofs")
+    method = models.CharField(max_length=32)
+    state = models.CharField(
+        max_length=16, choices=ProofState.choices, default=ProofState.PENDING.value
+    )
+    challenge = models.CharField(max_length=128, blank=True)
+    evidence = models.JSONField(default=dict)
+    refusal = models.TextField(blank=True, help_text="Why the last check did not convince.")
+    is_for_development = models.BooleanField(
+        default=False, help_text="Made on a development deployment; marked for ever."
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    proven_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.user} of {self.project} by {self.method}"

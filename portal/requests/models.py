@@ -1,0 +1,39 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from builds.models import Build
+from indexes.models import Project
+
+
+class Request(models.Model):
+    """A user's wish for wheels. Without a permit it is a petition, and nothing runs.
+
+    `is_petition` until a consent covers it. `refusals` is [{"code", "message", "version",
+    "target"}]: what was asked and cannot be, each with its reason.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requests"
+    )
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="requests")
+    specifiers = models.CharField(max_length=255, blank=True)
+    targets = models.JSONField(default=list)
+    reason = models.TextField(blank=True)
+    is_petition = models.BooleanField(default=True)
+    refusals = models.JSONField(default=list)
+    already_served = models.JSONField(
+        default=list, help_text='[{"version", "target", "filename"}]: no gap, and what serves it.'
+    )
+    builds = models.ManyToManyField(Build, related_name="requests", blank=True)
+    note = models.TextField(blank=True, help_text="What last happened to it, for its author.")
+    created_at = models.DateTimeField()
+    planned_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.project}{self.specifiers}"

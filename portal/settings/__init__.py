@@ -1,0 +1,1 @@
+"""Settings of each deployment; the only place that reads the control side's environment."""

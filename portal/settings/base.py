@@ -1,0 +1,265 @@
+"""What every deployment shares. `AFFINEUR_…` are settings of the house; see deploy/env.example."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pypi_simple
+from django.utils.csp import CSP
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+DATA_DIR = Path(os.environ.get("AFFINEUR_DATA_DIR", BASE_DIR / "var"))
+
+
+def database_from(url: str) -> dict[str, Any]:
+    """`sqlite:///path` or `postgresql://user:password@host:port/name` as a DATABASES entry."""
+    from urllib.parse import parse_qsl, unquote, urlsplit  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": unquote(parts.path),
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            },
+        }
+    if parts.scheme in {"postgres", "postgresql"}:
+        query = dict(parse_qsl(parts.query))
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.lstrip("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": query.pop("host", None) or parts.hostname or "",
+            "PORT": str(parts.port or ""),
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": query,
+        }
+    message = f"AFFINEUR_DATABASE: {parts.scheme}: is neither sqlite: nor postgresql:"
+    raise ValueError(message)
+
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.openid_connect",
+    "django_htmx",
+    "drf_spectacular",
+    "rest_framework",
+    "portal.accounts",
+    "portal.ownership",
+    "portal.consent",
+    "portal.ledger",
+    "portal.requests",
+    "portal.api",
+    "portal.web",
+    "builds",
+    "indexes",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "portal.accounts.middleware.staff_needs_mfa",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "portal" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.web.context.deployment",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": database_from(
+        os.environ.get("AFFINEUR_DATABASE", f"sqlite://{DATA_DIR / 'affineur.sqlite3'}")
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "web:mine"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "portal.accounts.adapters.AccountAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = False
+
+# Sign-in with GitHub and with PyPI is switched on by giving the client's credentials.
+# PyPI is no identity provider today: the entry waits for the day it is one.
+AFFINEUR_GITHUB_CLIENT_ID = os.environ.get("AFFINEUR_GITHUB_CLIENT_ID", "")
+AFFINEUR_PYPI_OIDC_SERVER = os.environ.get("AFFINEUR_PYPI_OIDC_SERVER", "")
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if AFFINEUR_GITHUB_CLIENT_ID:
+    SOCIALACCOUNT_PROVIDERS["github"] = {
+        "SCOPE": ["read:user"],
+        "APPS": [
+            {
+                "client_id": AFFINEUR_GITHUB_CLIENT_ID,
+                "secret": os.environ.get("AFFINEUR_GITHUB_CLIENT_SECRET", ""),
+            }
+        ],
+    }
+if AFFINEUR_PYPI_OIDC_SERVER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "APPS": [
+            {
+                "provider_id": "pypi",
+                "name": "PyPI",
+                "client_id": os.environ.get("AFFINEUR_PYPI_OIDC_CLIENT_ID", ""),
+                "secret": os.environ.get("AFFINEUR_PYPI_OIDC_CLIENT_SECRET", ""),
+                "settings": {"server_url": AFFINEUR_PYPI_OIDC_SERVER},
+            }
+        ]
+    }
+SOCIALACCOUNT_AUTO_SIGNUP = True
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = Path(os.environ.get("AFFINEUR_STATIC_ROOT", DATA_DIR / "static"))
+STATICFILES_DIRS = [BASE_DIR / "portal" / "static"]
+
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "frame-ancestors": [CSP.NONE],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "portal.accounts.authentication.ApiTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.api.errors.handle",
+    "PAGE_SIZE": 50,
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"requests": "120/hour", "proofs": "60/hour"},
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Affineur",
+    "DESCRIPTION": "Wheels that do not exist yet, built with their maintainers' consent.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+CELERY_BROKER_URL = os.environ.get(
+    "AFFINEUR_BROKER", f"redis+socket://{DATA_DIR / 'run' / 'redis.sock'}"
+)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "control"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "reconcile": {"task": "builds.reconcile", "schedule": 15.0},
+    "mirror": {"task": "indexes.mirror", "schedule": 300.0},
+    "replan": {"task": "portal.replan_requests", "schedule": 300.0},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+}
+
+# Whether this deployment may use development sign-in and attest without an administrator.
+AFFINEUR_DEVELOPMENT = False
+# The simple index that we follow, with a trailing slash.
+AFFINEUR_UPSTREAM = os.environ.get("AFFINEUR_UPSTREAM", pypi_simple.PYPI_SIMPLE_ENDPOINT)
+# Sent upstream, so that its operators know whom to write to.
+AFFINEUR_CONTACT = os.environ.get("AFFINEUR_CONTACT", "")
+# Where people and builders reach this deployment, without a trailing slash.
+AFFINEUR_PUBLIC_URL = os.environ.get("AFFINEUR_PUBLIC_URL", "http://127.0.0.1:8000")
+# Where builders reach the control side, when that is another address.
+AFFINEUR_CONTROL_URL = os.environ.get("AFFINEUR_CONTROL_URL", AFFINEUR_PUBLIC_URL)
+# "local" (files under AFFINEUR_DATA_DIR) or "s3".
+AFFINEUR_STORAGE = os.environ.get("AFFINEUR_STORAGE", "local")
+AFFINEUR_STORAGE_ROOT = Path(os.environ.get("AFFINEUR_STORAGE_ROOT", DATA_DIR / "storage"))
+AFFINEUR_S3_BUCKET = os.environ.get("AFFINEUR_S3_BUCKET", "")
+AFFINEUR_S3_ENDPOINT = os.environ.get("AFFINEUR_S3_ENDPOINT", "")
+AFFINEUR_S3_REGION = os.environ.get("AFFINEUR_S3_REGION", "us-east-1")
+# Label of our build tags: the wheel is `name-1.0-1{label}-py3-none-any.whl` (PEP 427).
+AFFINEUR_BUILD_LABEL = os.environ.get("AFFINEUR_BUILD_LABEL", "affineur")
+# Ed25519 key that signs provenance, PEM (PKCS 8); made on first use by the embedded deployment.
+AFFINEUR_SIGNING_KEY = Path(
+    os.environ.get("AFFINEUR_SIGNING_KEY", DATA_DIR / "keys" / "provenance.pem")
+)
+# What is built when a request names no target; names of `builds.domain.targets`.
+AFFINEUR_TARGETS = os.environ.get(
+    "AFFINEUR_TARGETS",
+    " ".join(f"cp3{minor}-manylinux_2_36_x86_64" for minor in (13, 12, 11, 10, 9)),
+).split()
+# Builds handed to builders at once; the rest waits in the database.
+AFFINEUR_BUILDS_IN_FLIGHT = int(os.environ.get("AFFINEUR_BUILDS_IN_FLIGHT", "2"))
+# A lease that was not shown for this many seconds is lost.
+AFFINEUR_LEASE_SECONDS = 30
+# Attempts at one build before a fault of ours is given up on.
+AFFINEUR_FARM_RETRIES = 5
+# Seconds that clients and caches may keep an index page: the latency of a yank.
+AFFINEUR_INDEX_MAX_AGE = 60

@@ -1,0 +1,21 @@
+"""Tests: SQLite by default, PostgreSQL when AFFINEUR_DATABASE says so; nothing leaves memory."""
+
+from portal.settings.base import *
+
+DEBUG = False
+SECRET_KEY = "only for tests"
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+AFFINEUR_DEVELOPMENT = False
+AFFINEUR_UPSTREAM = "https://upstream.example/simple/"
+AFFINEUR_PUBLIC_URL = "http://testserver"
+AFFINEUR_CONTROL_URL = "http://testserver"
+AFFINEUR_STORAGE = "memory"
+CELERY_BROKER_URL = "memory://"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if "AFFINEUR_DATABASE" not in os.environ:
+    DATABASES = {"default": database_from("sqlite:///:memory:")}
+    DATABASES["default"]["NAME"] = ":memory:"
