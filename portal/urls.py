@@ -2,7 +2,10 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from portal.health import health
+
 urlpatterns = [
+    path("healthz", health, name="health"),
     path("", include("indexes.urls")),
     path("builder/", include("builds.urls")),
     path("api/v1/", include("portal.api.urls")),

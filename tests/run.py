@@ -1,0 +1,28 @@
+"""`make test`: all tests on SQLite, then what touches the database on a real PostgreSQL."""
+
+import os
+import subprocess
+import sys
+
+from tests.servers import postgresql
+
+PARALLEL = ("--numprocesses", "2", "--dist", "loadgroup", "--quiet")
+
+
+def main() -> int:
+    given = sys.argv[1:]
+    pytest = [sys.executable, "-m", "pytest", *PARALLEL, *given]
+    print("— all tests, on SQLite", flush=True)
+    first = subprocess.run(pytest, check=False).returncode
+    with postgresql() as url:
+        print("— tests of the database, on PostgreSQL", flush=True)
+        second = subprocess.run(
+            [*pytest, "-m", "database and not browser and not journey"],
+            check=False,
+            env={**os.environ, "AFFINEUR_DATABASE": url},
+        ).returncode
+    return first or second
+
+
+if __name__ == "__main__":
+    sys.exit(main())
