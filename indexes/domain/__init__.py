@@ -1,1 +1,1 @@
-"""Pure rules of indexes: names, files, pages, negotiation, standing. No Django, no I/O, no clock."""
+"""Pure rules: names, files, pages, negotiation, standing. No Django, no I/O, no clock."""

@@ -1,0 +1,35 @@
+"""The settings this floor reads, as one typed value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class IndexesConfig:
+    upstream: str
+    """AFFINEUR_UPSTREAM: the simple index that we follow, with a trailing slash."""
+    contact: str
+    """AFFINEUR_CONTACT: sent upstream."""
+    max_age: int
+    """AFFINEUR_INDEX_MAX_AGE: seconds that clients and caches may keep a page."""
+    storage: str
+    """AFFINEUR_STORAGE: "local", "s3" or "memory"."""
+    storage_root: Path
+    s3_bucket: str
+    s3_endpoint: str
+    s3_region: str
+
+
+def indexes_config() -> IndexesConfig:
+    return IndexesConfig(
+        upstream=settings.AFFINEUR_UPSTREAM,
+        contact=settings.AFFINEUR_CONTACT,
+        max_age=settings.AFFINEUR_INDEX_MAX_AGE,
+        storage=settings.AFFINEUR_STORAGE,
+        storage_root=Path(settings.AFFINEUR_STORAGE_ROOT),
+        s3_bucket=settings.AFFINEUR_S3_BUCKET,
+        s3_endpoint=settings.AFFINEUR_S3_ENDPOINT,
+        s3_region=settings.AFFINEUR_S3_REGION,
+    )
