@@ -46,6 +46,7 @@ class CannotStartError(Exception):
 
 
 def services(*, socket_path: Path, host: str, port: int) -> list[Service]:
+    """What runs, in the order of starting. Raises `CannotStartError` without a redis-server."""
     bin_dir = Path(sys.executable).parent
     celery = (sys.executable, "-m", "celery")
     redis = shutil.which("redis-server", path=f"{bin_dir}{os.pathsep}{os.environ['PATH']}")
@@ -101,6 +102,27 @@ def embedded_environment(*, data: Path, socket_path: Path, host: str, port: int)
         "PYTHONUNBUFFERED": "1",
     }
     return {**defaults, **os.environ}
+
+
+BUILDER_SETTINGS = frozenset(
+    {
+        "AFFINEUR_BROKER",
+        "AFFINEUR_BUILDER_NAME",
+        "AFFINEUR_BUILDER_ROOT",
+        "AFFINEUR_BUILDER_SLOTS",
+        "AFFINEUR_INTERPRETERS",
+        "AFFINEUR_SLOT_UID",
+    }
+)
+
+
+def builder_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of the environment that a builder gets: none of the control side's settings."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in BUILDER_SETTINGS or not name.startswith(("AFFINEUR_", "AWS_", "DJANGO_"))
+    }
 
 
 class Output:
@@ -160,7 +182,9 @@ class Supervisor:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 stdin=asyncio.subprocess.DEVNULL,
-                env=self._environment,
+                env=self._environment
+                if service.name != "builder"
+                else builder_environment(self._environment),
                 cwd=HERE,
                 start_new_session=True,
                 limit=LINE_LIMIT,
