@@ -1,0 +1,46 @@
+"""Making other people's text fit to show. Logs and metadata come from strangers."""
+
+import re
+
+from markdown_it import MarkdownIt
+
+# CSI and OSC sequences first (ECMA-48), then whatever single control characters are left. Tab
+# and newline stay; bidirectional overrides go, because they make a line read as another.
+_SEQUENCES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# A progress bar redraws its line after a carriage return: the last drawing counts.
+_REDRAWN = re.compile(r"[^\n]*\r(?!\n)(?=[^\r\n])")
+
+_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def without_controls(text: str) -> str:
+    r"""`text` without terminal sequences, control characters and redrawn lines.
+
+    >>> without_controls("\x1b[31mred\x1b[0m\x07 10%\r100%\n")
+    '100%\n'
+    """
+    text = _SEQUENCES.sub("", text)
+    return _CONTROLS.sub("", _REDRAWN.sub("", text).replace("\r", ""))
+
+
+def rendered_markdown(text: str) -> str:
+    """HTML of a Markdown text of ours; raw HTML in it is shown, not obeyed."""
+    return str(_markdown.render(text))
+
+
+def duration_in_words(seconds: float) -> str:
+    """For people, with its unit.
+
+    >>> duration_in_words(0.42), duration_in_words(75), duration_in_words(7260)
+    ('0.4 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 10:  # noqa: PLR2004 (below it a decimal says something)
+        return f"{max(seconds, 0):.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
