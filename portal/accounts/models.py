@@ -2,6 +2,7 @@ import uuid
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models import Q
 
 from portal.accounts.scopes import Scope
 
@@ -13,6 +14,15 @@ class User(AbstractUser):
         default=False,
         help_text="Made by the development sign-in; never able to act in production.",
     )
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(signed_in_for_development=False)
+                | Q(is_staff=False, is_superuser=False),
+                name="user_for_development_is_never_staff",
+            ),
+        ]
 
 
 class ApiToken(models.Model):

@@ -1,0 +1,35 @@
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal.accounts.models import ApiToken, User
+from portal.accounts.services import revoke_token
+from portal.ledger.admin import ReadOnlyAdmin
+
+# The admin's own sign-in knows no second factor: everybody signs in where one is asked for.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at run time
+    list_display = ["username", "is_staff", "is_active", "signed_in_for_development"]
+    list_filter = ["is_staff", "is_active", "signed_in_for_development"]
+    readonly_fields = ["signed_in_for_development", "last_login", "date_joined"]
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ["name", "prefix", "user", "created_at", "last_used_at", "revoked_at"]
+    list_select_related = ["user"]
+    fields = ["user", "name", "prefix", "scopes", "created_at", "expires_at", "last_used_at"]
+    search_fields = ["prefix", "name", "user__username"]
+    actions = ["revoke"]
+
+    @admin.action(description="Revoke at once")
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        for token in queryset:
+            revoke_token(token=token, at=timezone.now())
+        self.message_user(request, f"Revoked: {queryset.count()}.")

@@ -1,0 +1,43 @@
+"""What every request passes before it reaches a view."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from portal.accounts.services import has_mfa
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_MESSAGE = (
+    "Staff act here with a second factor only, and yours is not set up."
+    " It is your turn: set one up, then go on."
+)
+
+type View = Callable[[HttpRequest], HttpResponseBase]
+
+
+def staff_needs_mfa(get_response: View) -> View:
+    """Staff without a second factor set one up before the admin, or any act, is open to them.
+
+    Who only reads is not asked who they are: pages of the index pay nothing for this.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        is_guarded = request.path.startswith(reverse("admin:index")) or (
+            request.method not in _SAFE and not request.path.startswith(_account_root())
+        )
+        if not is_guarded or not request.user.is_staff or has_mfa(request.user):
+            return get_response(request)
+        if request.accepts("text/html"):
+            messages.warning(request, _MESSAGE)
+            return redirect("mfa_index")
+        return JsonResponse({"code": "second-factor-needed", "detail": _MESSAGE}, status=403)
+
+    return middleware
+
+
+def _account_root() -> str:
+    """Where signing in and out, and setting up a second factor, happen."""
+    return reverse("account_login").removesuffix("login/")

@@ -1,0 +1,227 @@
+"""Expected errors of the portal; `code` is stable, facts are attributes.
+
+A message names the project, says whose turn it is and what to do.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+
+class PortalError(Exception):
+    """Base of what can be expected to go wrong between people and the portal."""
+
+    code = "portal-error"
+
+
+class AppendOnly(PortalError):
+    """A row that is written once was about to be changed or deleted."""
+
+    code = "append-only"
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"A {what} is written once: it is neither changed nor deleted.")
+
+
+# Accounts.
+
+
+class DevelopmentOnly(PortalError):
+    code = "development-only"
+
+    def __init__(self, act: str) -> None:
+        self.act = act
+        super().__init__(
+            f"{act} is possible on a development deployment only, and this is none:"
+            " sign in with one of the ways on the sign-in page."
+        )
+
+
+class InvalidUsername(PortalError):
+    code = "invalid-username"
+
+    def __init__(self, username: str) -> None:
+        self.username = username
+        super().__init__(
+            f"{username[:150]!r} is no username: write at most 150 letters, digits and @/./+/-/_."
+        )
+
+
+class UsernameTaken(PortalError):
+    """A development sign-in must not open an account that somebody made otherwise."""
+
+    code = "username-taken"
+
+    def __init__(self, username: str) -> None:
+        self.username = username
+        super().__init__(
+            f"{username!r} is an account that was not made by the development sign-in:"
+            " choose another name, or sign in to it the way it was made."
+        )
+
+
+class UnknownScope(PortalError):
+    code = "unknown-scope"
+
+    def __init__(self, scopes: Sequence[str], known: Sequence[str]) -> None:
+        self.scopes = list(scopes)
+        self.known = list(known)
+        asked = ", ".join(scopes) or "no scope at all"
+        super().__init__(f"A token cannot have {asked}: choose of {', '.join(known)}.")
+
+
+class InvalidToken(PortalError):
+    """What was asked of a new token cannot be."""
+
+    code = "invalid-token"
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"No token was made: {problem}.")
+
+
+# Ownership.
+
+
+class UnknownProofMethod(PortalError):
+    code = "unknown-proof-method"
+
+    def __init__(self, method: str, known: Sequence[str]) -> None:
+        self.method = method
+        self.known = list(known)
+        super().__init__(f"There is no proof by {method[:64]!r}: choose of {', '.join(known)}.")
+
+
+class ProofFactMissing(PortalError):
+    """A method was not told what it has to be told."""
+
+    code = "proof-fact-missing"
+
+    def __init__(self, method: str, fact: str, question: str) -> None:
+        self.method = method
+        self.fact = fact
+        super().__init__(f"A proof by {method} needs `{fact}`: {question}")
+
+
+class AdministratorNeeded(PortalError):
+    code = "administrator-needed"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"Who owns {project} is attested by an administrator of this deployment, signed in"
+            " with a second factor: ask one, or prove it yourself by a release challenge."
+        )
+
+
+class ProofNeeded(PortalError):
+    code = "proof-needed"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"Nothing shows yet that you may speak for {project}."
+            " It is your turn: prove it first, then come back."
+        )
+
+
+# Consent.
+
+
+class UnknownAgreement(PortalError):
+    code = "unknown-agreement"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no agreement {name[:64]!r}: reload the page and read again.")
+
+
+class AgreementNotAccepted(PortalError):
+    """`missing` are the clauses left open; all of them when the text was not shown at all."""
+
+    code = "agreement-not-accepted"
+
+    def __init__(self, project: str, agreement: str, missing: Sequence[str]) -> None:
+        self.project = project
+        self.agreement = agreement
+        self.missing = list(missing)
+        super().__init__(
+            f"No consent for {project}: of the agreement {agreement} these clauses were not"
+            f" accepted: {', '.join(missing)}. Accept each, or leave it; nothing runs until then."
+        )
+
+
+class AgreementChanged(PortalError):
+    """What was accepted is not the text as it stands now."""
+
+    code = "agreement-changed"
+
+    def __init__(self, project: str, agreement: str, sha256: str, current_sha256: str) -> None:
+        self.project = project
+        self.agreement = agreement
+        self.sha256 = sha256
+        self.current_sha256 = current_sha256
+        super().__init__(
+            f"No consent for {project}: the agreement {agreement} has another text than the one"
+            " you accepted. Read the current one, and accept that."
+        )
+
+
+class InvalidSpecifiers(PortalError):
+    code = "invalid-specifiers"
+
+    def __init__(self, project: str, specifiers: str) -> None:
+        self.project = project
+        self.specifiers = specifiers
+        super().__init__(
+            f"{specifiers[:255]!r} chooses no releases of {project}: write version specifiers"
+            " as in PEP 440, such as >=1.2,<2, or leave it empty for every release."
+        )
+
+
+class InvalidConsent(PortalError):
+    """A scope that means nothing, or can never hold."""
+
+    code = "invalid-consent"
+
+    def __init__(self, project: str, field: str, problem: str) -> None:
+        self.project = project
+        self.field = field
+        self.problem = problem
+        super().__init__(f"No consent for {project}: {problem}")
+
+
+class LicenceNeeded(PortalError):
+    code = "licence-needed"
+
+    def __init__(self, project: str, given: str) -> None:
+        self.project = project
+        self.given = given
+        said = f"{given[:255]!r} is no SPDX licence expression" if given else "no licence is given"
+        super().__init__(
+            f"Wheels of {project} can be published only under its licence, and {said}:"
+            " write an expression such as MIT or GPL-2.0-or-later."
+        )
+
+
+class ConsentEnded(PortalError):
+    code = "consent-ended"
+
+    def __init__(self, project: str, revoked_at: datetime) -> None:
+        self.project = project
+        self.revoked_at = revoked_at
+        super().__init__(
+            f"This consent for {project} was already taken back on"
+            f" {revoked_at:%Y-%m-%d %H:%M} UTC. Nothing is left to do."
+        )
+
+
+class NotYourConsent(PortalError):
+    code = "not-your-consent"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"A consent for {project} is taken back by who gave it or by another proven owner:"
+            " prove that you own it first."
+        )

@@ -1,0 +1,93 @@
+"""What happens on the floors below, written down in the transaction in which it happens."""
+
+from typing import Any
+
+from django.dispatch import receiver
+from django.utils import timezone
+
+from builds import signals as builds_signals
+from builds.models import Attempt, Build, Permit
+from indexes import signals as indexes_signals
+from indexes.models import File, Project
+from portal.ledger.services import record
+
+BUILDS = "builds"
+INDEXES = "indexes"
+
+
+@receiver(builds_signals.permit_issued)
+def permit_was_issued(permit: Permit, **_kwargs: Any) -> None:
+    facts = {
+        "permit": str(permit.pk),
+        "origin": permit.origin,
+        "specifiers": permit.specifiers,
+        "targets": permit.targets,
+        "channels": permit.channels,
+        "expires_at": permit.expires_at.isoformat() if permit.expires_at else None,
+    }
+    _write(BUILDS, "permit-issued", permit.project, facts)
+
+
+@receiver(builds_signals.permit_revoked)
+def permit_was_revoked(permit: Permit, reason: str, **_kwargs: Any) -> None:
+    facts = {"permit": str(permit.pk), "origin": permit.origin, "reason": reason}
+    _write(BUILDS, "permit-revoked", permit.project, facts)
+
+
+@receiver(builds_signals.build_queued)
+def build_was_queued(build: Build, **_kwargs: Any) -> None:
+    facts = _release(build) | {"permit": str(build.permit_id), "sdist_sha256": build.sdist_sha256}
+    _write(BUILDS, "build-queued", build.project, facts)
+
+
+@receiver(builds_signals.build_started)
+def build_was_started(build: Build, attempt: Attempt, **_kwargs: Any) -> None:
+    facts = _release(build) | {"attempt": attempt.number, "builder": attempt.builder}
+    _write(BUILDS, "build-started", build.project, facts)
+
+
+@receiver(builds_signals.build_ended)
+def build_has_ended(build: Build, outcome: str, **_kwargs: Any) -> None:
+    facts = _release(build) | {"state": str(build.state), "outcome": str(outcome)}
+    _write(BUILDS, "build-ended", build.project, facts)
+
+
+@receiver(indexes_signals.file_published)
+def file_was_published(file: File, **_kwargs: Any) -> None:
+    facts = {"filename": file.filename, "sha256": file.sha256, "build": str(file.build_id)}
+    _write(INDEXES, "file-published", file.project, facts)
+
+
+@receiver(indexes_signals.standing_changed)
+def standing_has_changed(file: File, before: str, after: str, reason: str, **_kwargs: Any) -> None:
+    facts = {
+        "filename": file.filename,
+        "before": str(before),
+        "after": str(after),
+        "reason": reason,
+    }
+    _write(INDEXES, "standing-changed", file.project, facts)
+
+
+@receiver(indexes_signals.release_yanked)
+def release_was_yanked(project: Project, version: str, reason: str, **_kwargs: Any) -> None:
+    _write(INDEXES, "release-yanked", project, {"version": version, "reason": reason})
+
+
+@receiver(indexes_signals.release_unyanked)
+def release_was_unyanked(project: Project, version: str, **_kwargs: Any) -> None:
+    _write(INDEXES, "release-unyanked", project, {"version": version})
+
+
+@receiver(indexes_signals.project_status_changed)
+def project_status_has_changed(project: Project, before: str, after: str, **_kwargs: Any) -> None:
+    facts = {"before": str(before), "after": str(after)}
+    _write(INDEXES, "project-status-changed", project, facts)
+
+
+def _release(build: Build) -> dict[str, Any]:
+    return {"build": str(build.pk), "version": build.version, "target": build.target}
+
+
+def _write(actor: str, verb: str, project: Project, facts: dict[str, Any]) -> None:
+    record(actor=actor, verb=verb, project=project.name, facts=facts, at=timezone.now())

@@ -1,0 +1,86 @@
+"""The only writer of the ledger."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from portal.ledger.chain import GENESIS, Broken, Link, broken_link
+from portal.ledger.models import Entry, Head
+
+
+def record(*, actor: str, verb: str, project: str, facts: dict[str, Any], at: datetime) -> Entry:
+    """Write an act into the transaction that is under way; it is chained when that commits.
+
+    `verb` is a stable code such as "consent-given"; `facts` is JSON.
+    """
+    entry = Entry.objects.create(actor=actor, verb=verb, project=project, facts=facts, at=at)
+    transaction.on_commit(seal, robust=True)
+    return entry
+
+
+def seal() -> int:
+    """Chain what is not chained yet, and say how many entries that were.
+
+    A process that dies before it gets here loses nothing: the next one chains its entries too.
+    """
+    if not _unsealed().exists():
+        return 0
+    with transaction.atomic():
+        Head.objects.get_or_create(id=1, defaults={"hash": GENESIS})
+        head = Head.objects.select_for_update().get(id=1)
+        entries = list(_unsealed().order_by("pk"))
+        for entry in entries:
+            link = _link(entry, sequence=head.sequence + 1, previous_hash=head.hash)
+            head.sequence, head.hash = link.sequence, link.hash()
+            QuerySet(Entry).filter(pk=entry.pk).update(
+                sequence=link.sequence, previous_hash=link.previous_hash, hash=head.hash
+            )
+        head.save(update_fields=["sequence", "hash"])
+    return len(entries)
+
+
+def verify_chain() -> Broken | None:
+    """The first place where the ledger is not what was written, or None.
+
+    Changed, missing, reordered and inserted entries break a hash or the count; the head tells
+    when the newest were cut off.
+    """
+    sequence, hash_ = 0, GENESIS
+    sealed = Entry.objects.filter(sequence__isnull=False).order_by("sequence")
+    for entry in sealed.iterator(chunk_size=2000):
+        link = _link(entry, sequence=entry.sequence or 0, previous_hash=entry.previous_hash)
+        broken = broken_link(
+            link, entry.hash or "", previous_sequence=sequence, previous_hash=hash_
+        )
+        if broken:
+            return broken
+        sequence, hash_ = link.sequence, entry.hash or ""
+    head = Head.objects.filter(id=1).first()
+    if (head.sequence if head else 0) > sequence:
+        return Broken(sequence + 1, "is missing")
+    if (head.hash if head else GENESIS) != hash_:
+        return Broken(sequence, "is not where the ledger ended")
+    return None
+
+
+def entries_of(project: str) -> QuerySet[Entry]:
+    """What was done to a project, newest first."""
+    return Entry.objects.filter(project=project).order_by("-pk")
+
+
+def _unsealed() -> QuerySet[Entry]:
+    return Entry.objects.filter(sequence=None)
+
+
+def _link(entry: Entry, *, sequence: int, previous_hash: str) -> Link:
+    return Link(
+        sequence=sequence,
+        at=entry.at,
+        actor=entry.actor,
+        verb=entry.verb,
+        project=entry.project,
+        facts=entry.facts,
+        previous_hash=previous_hash,
+    )
