@@ -55,6 +55,8 @@ class Cell:
     target: str
     status: CellStatus
     text: str
+    detail: str = ""
+    """A whole sentence, where there is more to say."""
     filename: str = ""
     """Of the wheel that serves: upstream, ours, yanked."""
     build: UUID | None = None
@@ -158,7 +160,9 @@ def _cell(
                 build=by_filename.get(settled.filename),
             )
         case Refusal():
-            return Cell(settled.target, CellStatus.REFUSED, settled.message)
+            return Cell(
+                settled.target, CellStatus.REFUSED, settled.code.label, detail=settled.message
+            )
         case Gap():
             return _gap_cell(settled, build, release)
 
