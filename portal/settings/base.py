@@ -112,10 +112,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["portal.accounts.backends.AccountBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -131,6 +128,7 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "portal.accounts.adapters.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "portal.accounts.adapters.SocialAccountAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = False
 
@@ -258,8 +256,8 @@ AFFINEUR_TARGETS = os.environ.get(
 # Builds handed to builders at once; the rest waits in the database.
 AFFINEUR_BUILDS_IN_FLIGHT = int(os.environ.get("AFFINEUR_BUILDS_IN_FLIGHT", "2"))
 # A lease that was not shown for this many seconds is lost.
-AFFINEUR_LEASE_SECONDS = 30
-# Attempts at one build before a fault of ours is given up on.
+AFFINEUR_LEASE_SECONDS = int(os.environ.get("AFFINEUR_LEASE_SECONDS", "30"))
+# Times that a build is tried again after a fault of ours, before it is given up.
 AFFINEUR_FARM_RETRIES = 5
 # Seconds that clients and caches may keep an index page: the latency of a yank.
 AFFINEUR_INDEX_MAX_AGE = 60

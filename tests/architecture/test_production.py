@@ -1,0 +1,80 @@
+"""What production settings must not allow, tried in a process that has them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRODUCTION = {
+    "PATH": os.environ["PATH"],
+    "DJANGO_SETTINGS_MODULE": "portal.settings.prod",
+    "AFFINEUR_SECRET_KEY": "only for this test, and long enough to please the checks of Django",
+    "AFFINEUR_ALLOWED_HOSTS": "affineur.example",
+    "AFFINEUR_PUBLIC_URL": "https://affineur.example",
+    "AFFINEUR_CONTACT": "operator@affineur.example",
+    "AFFINEUR_DATABASE": "sqlite:///nowhere.sqlite3",
+    "AFFINEUR_BROKER": "memory://",
+}
+
+
+def run(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup()\n{code}"],
+        env=environment,
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("path", ["account/development/", "api/v1/development/sign-in/"])
+def test_production_has_no_development_sign_in(path: str, tmp_path: Path) -> None:
+    code = (
+        "from django.urls import resolve, Resolver404\n"
+        f"try:\n    print(resolve('/{path}'))\n"
+        "except Resolver404:\n    print('no such page')\n"
+    )
+
+    done = run(code, PRODUCTION)
+    development = {
+        **PRODUCTION,
+        "DJANGO_SETTINGS_MODULE": "portal.settings.dev",
+        "AFFINEUR_DATA_DIR": str(tmp_path),
+    }
+    in_development = run(code, development)
+
+    assert done.stdout.strip() == "no such page", done.stderr
+    assert "ResolverMatch" in in_development.stdout, in_development.stderr
+
+
+@pytest.mark.parametrize("name", sorted(set(PRODUCTION) - {"PATH", "DJANGO_SETTINGS_MODULE"}))
+def test_production_does_not_start_without_a_required_setting(name: str) -> None:
+    without = {key: value for key, value in PRODUCTION.items() if key != name}
+
+    done = run("", without)
+
+    assert done.returncode != 0
+    assert f"{name} is not set" in done.stderr
+
+
+def test_a_builder_imports_neither_django_nor_the_control_side() -> None:
+    code = (
+        "import sys, builds.builder\n"
+        "unwanted = {'django', 'rest_framework', 'boto3', 'portal', 'indexes', 'psycopg'}\n"
+        "print(sorted(unwanted & {name.split('.')[0] for name in sys.modules}))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"]},
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.strip() == "[]", done.stderr
