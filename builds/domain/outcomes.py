@@ -1,5 +1,6 @@
 """Named ends of attempts: what happened, and whose turn it is."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -20,6 +21,7 @@ class Outcome(StrEnum):
     """Codes are stable: they stand in the API, in the ledger and in people's bookmarks."""
 
     BUILT = "built"
+    COVERED = "covered"
 
     # The farm's: retried, never a project's failure.
     UPSTREAM_UNREACHABLE = "upstream-unreachable"
@@ -65,13 +67,15 @@ class Outcome(StrEnum):
 
     @property
     def turn(self) -> Turn:
-        if self is Outcome.BUILT:
+        if self in {Outcome.BUILT, Outcome.COVERED, Outcome.CANCELLED, Outcome.PERMIT_GONE}:
             return Turn.NOBODY
         if self in FARM_FAULTS:
             return Turn.FARM
-        if self in {Outcome.CANCELLED, Outcome.PERMIT_GONE}:
-            return Turn.NOBODY
         return Turn.PROJECT
+
+    def sentence(self, *, project: str, version: str, target: str) -> str:
+        """What happened, in words for people: of which release, for which target, whose turn."""
+        return SENTENCES[self].format(project=project, version=version, target=target)
 
 
 FARM_FAULTS = frozenset(
@@ -83,3 +87,117 @@ FARM_FAULTS = frozenset(
         Outcome.UPLOAD_FAILED,
     }
 )
+
+SENTENCES: Mapping[Outcome, str] = {
+    Outcome.BUILT: "A wheel of {project} {version} for {target} was built.",
+    Outcome.UPSTREAM_UNREACHABLE: (
+        "The index that {project} {version} is built from could not be reached. "
+        "The farm tries again; there is nothing to do."
+    ),
+    Outcome.BUILDER_FAULT: (
+        "A builder failed while it worked on {project} {version}; the project is not to blame. "
+        "The farm tries again; there is nothing to do."
+    ),
+    Outcome.BUILDER_LOST: (
+        "The builder that worked on {project} {version} went away. "
+        "The farm tries again; there is nothing to do."
+    ),
+    Outcome.NO_INTERPRETER: (
+        "The builder has no Python interpreter for {target}, so {project} {version} was not "
+        "tried. The farm's operators must add one."
+    ),
+    Outcome.UPLOAD_FAILED: (
+        "The wheel of {project} {version} for {target} could not be handed over. "
+        "The farm tries again; there is nothing to do."
+    ),
+    Outcome.CANCELLED: "The build of {project} {version} for {target} was cancelled.",
+    Outcome.PERMIT_GONE: (
+        "The leave to build {project} {version} was taken back, so this build was stopped."
+    ),
+    Outcome.SDIST_TOO_LARGE: (
+        "The sdist of {project} {version} is larger than this farm accepts. "
+        "The farm's operators can raise the limit."
+    ),
+    Outcome.SDIST_HASH_MISMATCH: (
+        "The sdist of {project} {version} is not the file that the index announced. "
+        "It was not opened; the project should look at its release."
+    ),
+    Outcome.SDIST_GONE: (
+        "The sdist of {project} {version} is no longer on the index. "
+        "Only the project can bring one back."
+    ),
+    Outcome.SDIST_MALFORMED: (
+        "The sdist of {project} {version} cannot be read as one. The project should release "
+        "one that follows the source distribution format."
+    ),
+    Outcome.SDIST_HOSTILE: (
+        "The sdist of {project} {version} holds what no sdist should, so it was not unpacked. "
+        "The project should look at its release."
+    ),
+    Outcome.SDIST_OTHER_PROJECT: (
+        "The sdist of {project} {version} says that it is of another release. "
+        "The project should release one that names itself."
+    ),
+    Outcome.REQUIREMENTS_UNRESOLVABLE: (
+        "What {project} {version} needs for a build on {target} could not be put together. "
+        "The project declares its build requirements: its turn."
+    ),
+    Outcome.BUILD_FAILED: (
+        "The sources of {project} {version} do not build for {target}. "
+        "The project can release sources that do."
+    ),
+    Outcome.NO_WHEEL: (
+        "The build of {project} {version} for {target} ended well and left no wheel. "
+        "The project's build backend decides that: its turn."
+    ),
+    Outcome.SEVERAL_WHEELS: (
+        "The build of {project} {version} for {target} left several wheels, and one is wanted. "
+        "The project's build backend decides that: its turn."
+    ),
+    Outcome.REPAIR_FAILED: (
+        "The wheel of {project} {version} for {target} needs more of the system than wheels "
+        "may count on, and that could not be mended."
+    ),
+    Outcome.WHEEL_MALFORMED: (
+        "The build of {project} {version} for {target} gave a wheel that breaks the format. "
+        "The project's build backend made it: its turn."
+    ),
+    Outcome.WHEEL_OTHER_PROJECT: (
+        "The build of {project} {version} for {target} gave a wheel of another release. "
+        "The project's build backend decides that: its turn."
+    ),
+    Outcome.WHEEL_OTHER_TARGET: (
+        "The build of {project} {version} gave a wheel that cannot be installed on {target}."
+    ),
+    Outcome.INSTALL_FAILED: (
+        "The wheel of {project} {version} was built for {target}, but cannot be installed with "
+        "what it requires. It is not published; the project declares its requirements: its turn."
+    ),
+    Outcome.IMPORT_FAILED: (
+        "The wheel of {project} {version} was built for {target}, but cannot be imported there. "
+        "It is not published; the project can release sources that work on {target}."
+    ),
+    Outcome.WALL_TIME: (
+        "The build of {project} {version} for {target} took too long and was stopped."
+    ),
+    Outcome.CPU_TIME: (
+        "The build of {project} {version} for {target} used too much processor time and was "
+        "stopped."
+    ),
+    Outcome.NO_OUTPUT: (
+        "The build of {project} {version} for {target} said nothing for too long and was stopped."
+    ),
+    Outcome.OUT_OF_MEMORY: (
+        "The build of {project} {version} for {target} needs more memory than a build may use."
+    ),
+    Outcome.TOO_MANY_PROCESSES: (
+        "The build of {project} {version} for {target} started more processes than a build may."
+    ),
+    Outcome.DISK_FULL: (
+        "The build of {project} {version} for {target} wrote more than a build may keep on disk."
+    ),
+    Outcome.LOG_FLOOD: (
+        "The build of {project} {version} for {target} wrote more log than anybody can read and "
+        "was stopped."
+    ),
+}

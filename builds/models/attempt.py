@@ -30,9 +30,19 @@ class Attempt(models.Model):
     report = models.JSONField(
         default=dict, help_text="What the runner found: interpreter, resolved requirements, wheel."
     )
+    log_size = models.PositiveBigIntegerField(
+        default=0, help_text="Characters of log that were kept."
+    )
+    is_staged = models.BooleanField(
+        default=False, help_text="Whether storage may hold what the builder uploaded."
+    )
     created_at = models.DateTimeField()
-    started_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a builder took it; empty when none did."
+    )
+    ended_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its builder was done, or was given up."
+    )
 
     class Meta:
         ordering = ["build", "number"]

@@ -1,11 +1,35 @@
 import uuid
+from datetime import datetime
+from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from builds.domain.states import BuildState
+from builds.domain.states import LIVE, BuildState
 from builds.models.permit import Permit
 from indexes.models import Project
+
+
+class BuildQuerySet(models.QuerySet["Build"]):
+    def claimable(self, *, at: datetime) -> Self:
+        """Queued and due, in the order in which builders should get them.
+
+        Until one build of a release has ended in a wheel or a failure, no second one of that
+        release runs beside it: its wheel may serve the others, or its failure be theirs.
+        """
+        siblings = Build.objects.filter(project=OuterRef("project"), version=OuterRef("version"))
+        has_concluded = Exists(
+            siblings.filter(state__in=[BuildState.PUBLISHED.value, BuildState.FAILED.value])
+        )
+        has_begun = Exists(siblings.filter(state__in=[s.value for s in LIVE - {BuildState.QUEUED}]))
+        return (
+            self.filter(state=BuildState.QUEUED.value)
+            .filter(Q(not_before=None) | Q(not_before__lte=at))
+            .alias(has_begun=has_begun)
+            .annotate(has_concluded=has_concluded)
+            .filter(Q(has_concluded=True) | Q(has_begun=False))
+            .order_by("-priority", "queued_at", "pk")
+        )
 
 
 class Build(models.Model):
@@ -14,7 +38,9 @@ class Build(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="builds")
     version = models.CharField(max_length=128)
-    target = models.CharField(max_length=64, help_text="A target's name: cp312-manylinux_2_36_x86_64")
+    target = models.CharField(
+        max_length=64, help_text="A target's name: cp312-manylinux_2_36_x86_64"
+    )
     key = models.CharField(
         max_length=64, help_text="SHA-256 of all that goes in (`builds.domain.keys`)."
     )
@@ -34,7 +60,9 @@ class Build(models.Model):
     sdist_uploaded_at = models.DateTimeField(null=True, blank=True)
 
     outcome = models.CharField(
-        max_length=48, blank=True, help_text="A code of `builds.domain.outcomes`; empty until ended."
+        max_length=48,
+        blank=True,
+        help_text="A code of `builds.domain.outcomes`; empty until ended.",
     )
     message = models.TextField(blank=True, help_text="The outcome in words, for people.")
     covered_by = models.ForeignKey(
@@ -43,6 +71,8 @@ class Build(models.Model):
     filename = models.CharField(max_length=255, blank=True, help_text="Of the file it published.")
     queued_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BuildQuerySet.as_manager()
 
     class Meta:
         ordering = ["-queued_at", "pk"]

@@ -1,0 +1,138 @@
+"""Claiming: from the queue of record to a job in a builder's hands."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max
+
+from builds import dispatch
+from builds.domain.ladder import next_rung
+from builds.domain.leases import new_lease
+from builds.domain.outcomes import Outcome
+from builds.domain.states import BUILD_TRANSITIONS, AttemptState, BuildState, sources_of
+from builds.domain.targets import parse_target
+from builds.models import Attempt, Build
+from builds.runner.job import Job, Sdist
+from builds.services.cancel import cancel_builds
+from builds.services.conclude import rungs_tried
+from builds.services.permits import live_permit
+from builds.services.staging import staging_key
+from indexes.models import Project
+from indexes.storage import get_storage
+
+TAKE_SECONDS = 300
+"""How long a job waits for a builder before it goes back into the queue."""
+SCANNED = 500
+"""Builds looked at in one go; the next waking looks on."""
+UPLOAD_SECONDS = 6 * 3600
+"""How long a pre-signed upload is good for: longer than any build may last."""
+
+
+def claim_builds(*, at: datetime) -> list[Job]:
+    """Claim what builders have room for, each under a lease of its own, and send it to them.
+
+    Builds whose permit is gone are cancelled on the way.
+    """
+    jobs: list[Job] = []
+    for candidate in _candidates(at):
+        if _room() <= 0:
+            break
+        job = _claim(candidate, at)
+        if job is not None:
+            jobs.append(job)
+    return jobs
+
+
+def _room() -> int:
+    in_flight = Build.objects.filter(
+        state__in=[BuildState.CLAIMED.value, BuildState.RUNNING.value]
+    ).count()
+    return int(settings.AFFINEUR_BUILDS_IN_FLIGHT) - in_flight
+
+
+def _candidates(at: datetime) -> Iterator[Build]:
+    """Claimable builds in order; of a release that is tried for the first time, the newest."""
+    tried: set[tuple[int, str]] = set()
+    for build in Build.objects.claimable(at=at)[:SCANNED]:
+        release = (build.project_id, build.version)
+        if build.has_concluded:
+            yield build
+        elif release not in tried:
+            tried.add(release)
+            siblings = Build.objects.claimable(at=at).filter(
+                project=build.project_id, version=build.version
+            )
+            yield max(siblings, key=_interpreter, default=build)
+
+
+def _interpreter(build: Build) -> tuple[int, ...]:
+    return tuple(int(part) for part in parse_target(build.target).python_version.split("."))
+
+
+@transaction.atomic
+def _claim(candidate: Build, at: datetime) -> Job | None:
+    # Holding the project keeps two workers from claiming two first builds of one release.
+    projects = Project.objects.filter(pk=candidate.project_id)
+    if connection.features.has_select_for_update_skip_locked:
+        projects = projects.select_for_update(skip_locked=True, no_key=True)
+    project = projects.first()
+    if project is None or not Build.objects.claimable(at=at).filter(pk=candidate.pk).exists():
+        return None
+    permit = live_permit(
+        project=project, version=candidate.version, target=candidate.target, channel="build", at=at
+    )
+    if permit is None:
+        cancel_builds(
+            builds=Build.objects.filter(pk=candidate.pk),
+            reason=f"{candidate} is no longer permitted: the project's consent has ended.",
+            outcome=Outcome.PERMIT_GONE,
+            at=at,
+        )
+        return None
+    moved = Build.objects.filter(
+        pk=candidate.pk, state__in=sources_of(BuildState.CLAIMED, BUILD_TRANSITIONS)
+    ).update(state=BuildState.CLAIMED.value, permit=permit, not_before=None)
+    if not moved:
+        return None
+    job = _lease(candidate, project, at)
+    transaction.on_commit(partial(dispatch.send_job, job, expires_seconds=TAKE_SECONDS))
+    return job
+
+
+def _lease(build: Build, project: Project, at: datetime) -> Job:
+    token, token_hash = new_lease()
+    last = Attempt.objects.filter(build=build).aggregate(last=Max("number"))["last"] or 0
+    attempt = Attempt(
+        build=build,
+        number=last + 1,
+        rung=next_rung(rungs_tried(build)),
+        state=AttemptState.LEASED.value,
+        lease_hash=token_hash,
+        heartbeat_at=at,
+        created_at=at,
+    )
+    control_url = f"{settings.AFFINEUR_CONTROL_URL}/builder/attempts/{attempt.pk}"
+    upload_url = get_storage().upload_url(staging_key(attempt.pk), expires_seconds=UPLOAD_SECONDS)
+    attempt.is_staged = upload_url is not None
+    attempt.save(force_insert=True)
+    return Job(
+        build=str(build.pk),
+        attempt=str(attempt.pk),
+        lease=token,
+        project=project.name,
+        version=build.version,
+        target=build.target,
+        rung=attempt.rung,
+        sdist=Sdist(
+            filename=build.sdist_filename,
+            url=build.sdist_url,
+            sha256=build.sdist_sha256,
+            size=build.sdist_size,
+        ),
+        upstream=settings.AFFINEUR_UPSTREAM,
+        control_url=control_url,
+        upload_url=upload_url or f"{control_url}/wheel",
+    )

@@ -1,0 +1,132 @@
+"""The end of an attempt that made nothing, and what becomes of its build.
+
+Every move of an attempt and its build holds the build's row, so that the two always agree.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
+
+from builds import dispatch
+from builds.domain.ladder import next_rung
+from builds.domain.outcomes import FARM_FAULTS, Outcome
+from builds.domain.retries import retry_delay
+from builds.domain.states import (
+    ATTEMPT_TRANSITIONS,
+    BUILD_TRANSITIONS,
+    AttemptState,
+    BuildState,
+    sources_of,
+)
+from builds.models import Attempt, Build
+from builds.services.staging import discard_staged
+from builds.signals import build_ended, build_queued
+
+
+@transaction.atomic
+def conclude_attempt(
+    *,
+    attempt_id: UUID,
+    state: AttemptState,
+    outcome: Outcome,
+    message: str,
+    evidence: str = "",
+    at: datetime,
+) -> bool:
+    """End a live attempt as FAILED or LOST; False when it had ended before.
+
+    A fault of the farm puts the build back in the queue, later each time, until
+    `AFFINEUR_FARM_RETRIES` is used up. Another outcome moves it up the ladder, or ends it.
+    """
+    build = lock_build(attempt_id=attempt_id)
+    if build is None:
+        return False
+    moved = Attempt.objects.filter(
+        pk=attempt_id, state__in=sources_of(state, ATTEMPT_TRANSITIONS)
+    ).update(
+        state=state.value,
+        outcome=outcome.value,
+        message=message,
+        evidence=evidence,
+        ended_at=Coalesce("ended_at", Value(at)),
+    )
+    if not moved:
+        return False
+    if outcome in FARM_FAULTS:
+        _retry_or_give_up(build, outcome, message, at)
+    elif next_rung(rungs_tried(build)) is not None:
+        _requeue(build, not_before=None)
+    else:
+        _fail(build, outcome, message, at)
+    transaction.on_commit(lambda: discard_staged(attempt_id=attempt_id))
+    transaction.on_commit(dispatch.wake)
+    return True
+
+
+def lock_build(*, attempt_id: UUID) -> Build | None:
+    """Return the build of an attempt, held until the end of the transaction."""
+    return (
+        Build.objects.select_for_update(of=("self",))
+        .select_related("project")
+        .filter(attempts=attempt_id)
+        .first()
+    )
+
+
+def rungs_tried(build: Build) -> list[str]:
+    """Return the rungs that said something of the project, in order; ours to repeat are not."""
+    return list(
+        Attempt.objects.filter(
+            build=build, created_at__gte=build.queued_at, state=AttemptState.FAILED.value
+        )
+        .exclude(outcome__in=[fault.value for fault in FARM_FAULTS])
+        .order_by("number")
+        .values_list("rung", flat=True)
+    )
+
+
+def _retry_or_give_up(build: Build, outcome: Outcome, message: str, at: datetime) -> None:
+    faults = Attempt.objects.filter(
+        build=build,
+        created_at__gte=build.queued_at,
+        started_at__isnull=False,
+        outcome__in=[fault.value for fault in FARM_FAULTS],
+    ).count()
+    # A job that no builder took tells of too few builders, not of this build.
+    delay = retry_delay(max(faults, 1), retries=settings.AFFINEUR_FARM_RETRIES)
+    if delay is None:
+        given_up = (
+            f"{build} is given up after {faults} faults of the farm; the last: {message}"
+            " The operators of the farm have to look at it; the project has nothing to do."
+        )
+        _fail(build, outcome, given_up, at)
+    else:
+        _requeue(build, not_before=at + delay)
+
+
+def _requeue(build: Build, *, not_before: datetime | None) -> None:
+    moved = Build.objects.filter(
+        pk=build.pk, state__in=sources_of(BuildState.QUEUED, BUILD_TRANSITIONS)
+    ).update(state=BuildState.QUEUED.value, not_before=not_before)
+    if moved:
+        build.refresh_from_db()
+        build_queued.send(Build, build=build)
+
+
+def _fail(build: Build, outcome: Outcome, message: str, at: datetime) -> None:
+    moved = Build.objects.filter(
+        pk=build.pk, state__in=sources_of(BuildState.FAILED, BUILD_TRANSITIONS)
+    ).update(
+        state=BuildState.FAILED.value,
+        outcome=outcome.value,
+        message=message,
+        not_before=None,
+        ended_at=at,
+    )
+    if moved:
+        build.refresh_from_db()
+        build_ended.send(Build, build=build, outcome=outcome)

@@ -1,0 +1,79 @@
+"""The lease of an attempt: what a builder shows every second, and stops working without."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from builds.domain.leases import lease_hash
+from builds.domain.outcomes import Outcome
+from builds.domain.states import (
+    ATTEMPT_TRANSITIONS,
+    BUILD_TRANSITIONS,
+    AttemptState,
+    BuildState,
+    sources_of,
+)
+from builds.models import Attempt, Build
+from builds.services.cancel import cancel_builds
+from builds.services.conclude import lock_build
+from builds.services.permits import live_permit
+from builds.signals import build_started
+
+HEARTBEAT_INTERVAL = timedelta(seconds=5)
+"""How old a heartbeat gets before the next poll writes another one."""
+
+_HELD = [AttemptState.RUNNING.value, AttemptState.JUDGING.value]
+
+
+def show_lease(*, attempt_id: UUID, token: str, builder: str, at: datetime) -> bool:
+    """Whether the builder may go on. Its first showing takes the attempt, if it still may be run.
+
+    One query, and now and then a write: every builder asks this every second.
+    """
+    held = (
+        Attempt.objects.filter(pk=attempt_id, lease_hash=lease_hash(token))
+        .values_list("state", "heartbeat_at")
+        .first()
+    )
+    if held is None:
+        return False
+    state, heartbeat_at = held
+    if state == AttemptState.LEASED:
+        return _take(attempt_id, builder, at)
+    if state not in _HELD:
+        return False
+    if at - heartbeat_at < HEARTBEAT_INTERVAL:
+        return True
+    return bool(Attempt.objects.filter(pk=attempt_id, state__in=_HELD).update(heartbeat_at=at))
+
+
+@transaction.atomic
+def _take(attempt_id: UUID, builder: str, at: datetime) -> bool:
+    build = lock_build(attempt_id=attempt_id)
+    if build is None:
+        return False
+    permit = live_permit(
+        project=build.project, version=build.version, target=build.target, channel="build", at=at
+    )
+    if permit is None:
+        cancel_builds(
+            builds=Build.objects.filter(pk=build.pk),
+            reason=f"{build} is no longer permitted: the project's consent has ended.",
+            outcome=Outcome.PERMIT_GONE,
+            at=at,
+        )
+        return False
+    moved = Attempt.objects.filter(
+        pk=attempt_id, state__in=sources_of(AttemptState.RUNNING, ATTEMPT_TRANSITIONS)
+    ).update(
+        state=AttemptState.RUNNING.value, builder=builder[:128], heartbeat_at=at, started_at=at
+    )
+    if not moved:
+        return Attempt.objects.filter(pk=attempt_id, state__in=_HELD).exists()
+    Build.objects.filter(
+        pk=build.pk, state__in=sources_of(BuildState.RUNNING, BUILD_TRANSITIONS)
+    ).update(state=BuildState.RUNNING.value)
+    build.refresh_from_db()
+    build_started.send(Build, build=build, attempt=Attempt.objects.get(pk=attempt_id))
+    return True

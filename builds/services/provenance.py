@@ -1,0 +1,238 @@
+"""Where a wheel came from, signed by the control side.
+
+An in-toto Statement v1 with the SLSA provenance v1 predicate, in a DSSE envelope, signed with
+Ed25519. The key never leaves the control side; a builder has none.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from django.conf import settings
+
+from builds.errors import ProvenanceInvalid, SigningKeyInvalid, SigningKeyMissing
+from builds.models import Attempt
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def provenance_of(*, attempt: Attempt, filename: str, sha256: str) -> dict[str, Any]:
+    """Return the signed envelope for the wheel that an attempt made.
+
+    The same attempt and wheel give the same bytes, whenever they are signed.
+    """
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": filename, "digest": {"sha256": sha256}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "buildDefinition": _build_definition(attempt),
+            "runDetails": _run_details(attempt),
+        },
+    }
+    payload = json.dumps(statement, sort_keys=True, separators=(",", ":")).encode()
+    return sign(payload)
+
+
+def sign(payload: bytes) -> dict[str, Any]:
+    """Return the DSSE envelope of an in-toto payload.
+
+    Raises `SigningKeyMissing` or `SigningKeyInvalid`, which are the operator's to mend.
+    """
+    key = _signing_key()
+    signature = key.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
+    return {
+        "payloadType": PAYLOAD_TYPE,
+        "payload": base64.b64encode(payload).decode(),
+        "signatures": [
+            {"keyid": key_id(key.public_key()), "sig": base64.b64encode(signature).decode()}
+        ],
+    }
+
+
+def verify_envelope(
+    envelope: Mapping[str, Any], *, filename: str, sha256: str, key: Ed25519PublicKey | None = None
+) -> dict[str, Any]:
+    """Return the statement of an envelope that `key` signed for this very file.
+
+    `key` is this deployment's own unless another is given. Raises `ProvenanceInvalid`.
+    """
+    key = key or public_key()
+    try:
+        payload_type = str(envelope["payloadType"])
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        signatures = [
+            base64.b64decode(entry["sig"], validate=True) for entry in envelope["signatures"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProvenanceInvalid(filename, "it is no DSSE envelope") from error
+    signed = pre_authentication_encoding(payload_type, payload)
+    if not any(_has_signed(key, signature, signed) for signature in signatures):
+        raise ProvenanceInvalid(filename, f"no signature of it is by key {key_id(key)}")
+    if payload_type != PAYLOAD_TYPE:
+        raise ProvenanceInvalid(filename, f"it is signed as {payload_type}, no in-toto statement")
+    statement: dict[str, Any] = json.loads(payload)
+    if statement.get("predicateType") != PREDICATE_TYPE:
+        raise ProvenanceInvalid(filename, "its predicate is no SLSA provenance v1")
+    if {"name": filename, "digest": {"sha256": sha256}} not in statement.get("subject", []):
+        raise ProvenanceInvalid(filename, "it is about another file")
+    return statement
+
+
+def public_key() -> Ed25519PublicKey:
+    """Return the key that this deployment's provenance is verified with."""
+    return _signing_key().public_key()
+
+
+def public_key_pem() -> str:
+    return public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """Return the SHA-256 of the key's SubjectPublicKeyInfo (DER), in hexadecimal."""
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
+
+
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """Return what is signed (DSSE v1, PAE).
+
+    >>> pre_authentication_encoding("http://example.com/HelloWorld", b"hello world")
+    b'DSSEv1 29 http://example.com/HelloWorld 11 hello world'
+    """
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def _build_definition(attempt: Attempt) -> dict[str, Any]:
+    build, report = attempt.build, attempt.report
+    return {
+        "buildType": f"{settings.AFFINEUR_PUBLIC_URL}/build-types/wheel/v1",
+        "externalParameters": {
+            "project": build.project.name,
+            "version": build.version,
+            "target": build.target,
+            "rung": attempt.rung,
+        },
+        "internalParameters": {
+            "recipe": report.get("recipe"),
+            "limits": report.get("limits"),
+            "sourceDateEpoch": report.get("source_date_epoch"),
+        },
+        "resolvedDependencies": [
+            {
+                "name": build.sdist_filename,
+                "uri": build.sdist_url,
+                "digest": {"sha256": build.sdist_sha256},
+            },
+            *(_requirement(entry) for entry in _entries(report, "resolved")),
+        ],
+    }
+
+
+def _requirement(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": str(entry.get("filename") or entry.get("name", "")),
+        "digest": {"sha256": str(entry.get("sha256", ""))},
+        "annotations": {
+            "project": str(entry.get("name", "")),
+            "version": str(entry.get("version", "")),
+        },
+    }
+
+
+def _run_details(attempt: Attempt) -> dict[str, Any]:
+    report = attempt.report
+    log_sha256 = str(report.get("log_sha256", ""))
+    return {
+        "builder": {
+            "id": f"{settings.AFFINEUR_PUBLIC_URL}/builders/{attempt.builder or 'unnamed'}",
+            "version": {"interpreter": _interpreter(report.get("interpreter"))},
+        },
+        "metadata": {
+            "invocationId": str(attempt.pk),
+            "startedOn": _timestamp(attempt.started_at),
+            "finishedOn": _timestamp(attempt.ended_at),
+        },
+        "byproducts": [{"name": "log", "digest": {"sha256": log_sha256}}]
+        if _SHA256.fullmatch(log_sha256)
+        else [],
+    }
+
+
+def _interpreter(said: Any) -> str:
+    """Return the interpreter's version, however much else a builder tells of it."""
+    return str(said.get("version", "")) if isinstance(said, dict) else str(said or "")
+
+
+def _entries(report: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    said = report.get(name)
+    return [entry for entry in said if isinstance(entry, dict)] if isinstance(said, list) else []
+
+
+def _timestamp(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
+
+
+def _has_signed(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
+    try:
+        key.verify(signature, signed)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _signing_key() -> Ed25519PrivateKey:
+    path = Path(settings.AFFINEUR_SIGNING_KEY)
+    if settings.AFFINEUR_DEVELOPMENT and not path.exists():
+        _make_key(path)
+    try:
+        pem = path.read_bytes()
+    except FileNotFoundError as error:
+        raise SigningKeyMissing(path) from error
+    except OSError as error:
+        raise SigningKeyInvalid(path, str(error)) from error
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise SigningKeyInvalid(path, str(error)) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SigningKeyInvalid(path, "it is a key of another kind")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Make the key whole or not at all; of several processes that do, the first wins."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
