@@ -167,18 +167,6 @@ class AgreementChanged(PortalError):
         )
 
 
-class InvalidSpecifiers(PortalError):
-    code = "invalid-specifiers"
-
-    def __init__(self, project: str, specifiers: str) -> None:
-        self.project = project
-        self.specifiers = specifiers
-        super().__init__(
-            f"{specifiers[:255]!r} chooses no releases of {project}: write version specifiers"
-            " as in PEP 440, such as >=1.2,<2, or leave it empty for every release."
-        )
-
-
 class InvalidConsent(PortalError):
     """A scope that means nothing, or can never hold."""
 

@@ -31,5 +31,5 @@ class AppendOnlyModel(models.Model):
             raise AppendOnly(type(self).__name__.lower())
         super().save(**(options | {"force_insert": True}))
 
-    def delete(self, **_options: Any) -> Never:
+    def delete(self, using: Any = None, keep_parents: bool = False) -> Never:  # noqa: ARG002, FBT001, FBT002  # Django's
         raise AppendOnly(type(self).__name__.lower())

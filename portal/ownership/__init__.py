@@ -1,0 +1,1 @@
+"""Proofs that an account controls a project upstream: one file per method, one interface."""
