@@ -2,6 +2,10 @@
 
 import hashlib
 import json
+from datetime import datetime, timedelta
+
+from builds.domain.outcomes import FARM_FAULTS
+from builds.domain.states import BuildState
 
 TOOLCHAIN = "host-1"
 """What builders compile with. A new name makes every failure eligible again."""
@@ -28,3 +32,22 @@ def build_key(
     """
     parts = [project, version, sdist_sha256, target, toolchain, recipe, rung, cutoff]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+FARM_FAULT_REST = timedelta(hours=1)
+"""How long a build that was given up for faults of ours rests before it may be asked for again."""
+
+
+def stands(state: BuildState, *, outcome: str, ended_at: datetime | None, at: datetime) -> bool:
+    """Whether a build is the answer to a request for the same work, or is to be queued again.
+
+    A package's own failure stands; ours does after a rest no more. What was cancelled, or served
+    by something else, has not been answered.
+    """
+    match state:
+        case BuildState.CANCELLED | BuildState.COVERED:
+            return False
+        case BuildState.FAILED if outcome in FARM_FAULTS:
+            return ended_at is not None and at - ended_at < FARM_FAULT_REST
+        case _:
+            return True

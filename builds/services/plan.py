@@ -1,0 +1,293 @@
+"""From a wish to builds: what is served, what is a gap, what is refused, and what is queued."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import batched
+
+from django.conf import settings
+from django.db import transaction
+
+from builds import dispatch
+from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN, build_key, stands
+from builds.domain.ladder import RUNGS
+from builds.domain.permits import Channel
+from builds.domain.planning import (
+    Gap,
+    Plan,
+    ProjectFacts,
+    Refusal,
+    ReleaseFile,
+    Served,
+    parse_specifiers,
+    plan,
+)
+from builds.domain.priority import build_priority
+from builds.domain.states import BUILD_TRANSITIONS, LIVE, BuildState, sources_of
+from builds.domain.targets import Target, parse_targets
+from builds.models import Build, Permit
+from builds.services.permits import covering, unrevoked
+from builds.signals import build_queued
+from indexes.domain.files import FileKind
+from indexes.domain.status import ProjectStatus, Standing
+from indexes.models import File, Project, UpstreamFile
+
+BATCH = 500
+"""Rows in one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a wish would come to."""
+
+    served: tuple[Served, ...]
+    gaps: tuple[Gap, ...]
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a wish came to. `uncovered` are gaps without a permit: nothing runs for them."""
+
+    builds: tuple[Build, ...]
+    """New ones, and those of others that are the same work: waiting, running or ended."""
+    served: tuple[Served, ...]
+    refusals: tuple[Refusal, ...]
+    uncovered: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A gap that may be filled."""
+
+    gap: Gap
+    permit: Permit
+    sdist: UpstreamFile
+    key: str
+    priority: int
+
+
+def wanted_targets(names: Sequence[str]) -> tuple[Target, ...]:
+    """The targets of these names, or the deployment's own when there are none.
+
+    Raises `UnknownTarget`.
+    """
+    return parse_targets(names or settings.AFFINEUR_TARGETS)
+
+
+def project_facts(project: Project) -> ProjectFacts:
+    """What we know of a project's files, in two queries."""
+    upstream = UpstreamFile.objects.filter(project=project).values_list(
+        "filename",
+        "kind",
+        "version",
+        "requires_python",
+        "sha256",
+        "is_yanked",
+        "yanked_reason",
+        "uploaded_at",
+    )
+    ours = File.objects.filter(project=project).values_list(
+        "filename", "version", "requires_python", "sha256", "standing", "standing_reason"
+    )
+    return ProjectFacts(
+        name=project.name,
+        status=ProjectStatus(project.status),
+        status_reason=project.status_reason,
+        files=(
+            *(
+                ReleaseFile(
+                    filename=filename,
+                    kind=FileKind(kind),
+                    version=version,
+                    requires_python=requires_python,
+                    sha256=sha256,
+                    is_yanked=is_yanked,
+                    reason=reason,
+                    uploaded_at=uploaded_at,
+                )
+                for (
+                    filename,
+                    kind,
+                    version,
+                    requires_python,
+                    sha256,
+                    is_yanked,
+                    reason,
+                    uploaded_at,
+                ) in upstream.iterator()
+            ),
+            *(
+                ReleaseFile(
+                    filename=filename,
+                    kind=FileKind.WHEEL,
+                    version=version,
+                    requires_python=requires_python,
+                    sha256=sha256,
+                    is_yanked=standing == Standing.YANKED,
+                    reason=reason,
+                    standing=Standing(standing),
+                )
+                for filename, version, requires_python, sha256, standing, reason in ours.iterator()
+            ),
+        ),
+    )
+
+
+def preview(*, project: Project, specifiers: str, targets: Sequence[str]) -> Preview:
+    """Say what a request would come to, from what we know; nothing is fetched and nothing runs.
+
+    Without targets the deployment's own are meant. Raises `InvalidSpecifiers`, `UnknownTarget`.
+    """
+    planned = _plan(project, specifiers, wanted_targets(targets))
+    return Preview(planned.served, planned.gaps, planned.refusals)
+
+
+@transaction.atomic
+def request_builds(
+    *, project: Project, specifiers: str, targets: Sequence[str], at: datetime, priority: int = 0
+) -> Planned:
+    """Queue a build for each gap that a permit covers, unless the same work is there already.
+
+    The same work that waits, runs, was published, or failed by the project's own fault is the
+    answer. Without targets the deployment's own are meant. Raises `InvalidSpecifiers`,
+    `UnknownTarget`.
+    """
+    asked = wanted_targets(targets)
+    # Planned one at a time for a project, so that two equal requests cannot miss each other.
+    project = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    planned = _plan(project, specifiers, asked)
+    works, uncovered = _permitted(project, planned.gaps, priority=priority, at=at)
+    builds = _queue(project, works, at=at) if works else ()
+    return Planned(builds, planned.served, planned.refusals, uncovered)
+
+
+def _plan(project: Project, specifiers: str, targets: Sequence[Target]) -> Plan:
+    return plan(project_facts(project), specifiers=parse_specifiers(specifiers), targets=targets)
+
+
+def _permitted(
+    project: Project, gaps: Iterable[Gap], *, priority: int, at: datetime
+) -> tuple[list[_Work], tuple[Gap, ...]]:
+    """The gaps that a permit covers, as work, and those that none does."""
+    permits = unrevoked(project)
+    sdists = {
+        file.filename: file
+        for file in UpstreamFile.objects.filter(project=project, kind=FileKind.SDIST.value)
+    }
+    works: list[_Work] = []
+    uncovered: list[Gap] = []
+    for gap in gaps:
+        permit = covering(
+            permits, version=gap.version, target=gap.target, channel=Channel.BUILD, at=at
+        )
+        if permit is None:
+            uncovered.append(gap)
+            continue
+        sdist = sdists[gap.sdist]
+        key = build_key(
+            project=project.name,
+            version=gap.version,
+            sdist_sha256=sdist.sha256,
+            target=gap.target,
+            toolchain=TOOLCHAIN,
+            recipe=NO_RECIPE,
+            rung=RUNGS[0],
+            cutoff=NO_CUTOFF,
+        )
+        works.append(_Work(gap, permit, sdist, key, build_priority(asked=priority, age=gap.age)))
+    return works, tuple(uncovered)
+
+
+def _queue(project: Project, works: Sequence[_Work], *, at: datetime) -> tuple[Build, ...]:
+    """The builds that are this work, in its order; what has none yet is queued."""
+    known = _Known(project, works)
+    new: list[Build] = []
+    again: list[Build] = []
+    sooner: list[Build] = []
+    for work in works:
+        build = known.build_of(work)
+        if build is None:
+            new.append(_new_build(project, work, at))
+        elif not stands(
+            BuildState(build.state), outcome=build.outcome, ended_at=build.ended_at, at=at
+        ):
+            build.permit, build.priority = work.permit, work.priority
+            build.sdist_url = work.sdist.url
+            again.append(build)
+        elif build.state == BuildState.QUEUED and build.priority < work.priority:
+            build.priority = work.priority
+            sooner.append(build)
+    # A row that came in between, from a way that does not hold the project, is the same work.
+    Build.objects.bulk_create(new, ignore_conflicts=True, batch_size=BATCH)
+    _queue_again(again, at)
+    Build.objects.bulk_update(sooner, ["priority"], batch_size=BATCH)
+
+    known = _Known(project, works)
+    builds = [build for work in works if (build := known.build_of(work)) is not None]
+    queued = {build.pk for build in (*new, *again)}
+    waiting = [build for build in builds if build.state == BuildState.QUEUED]
+    for build in waiting:
+        if build.pk in queued:
+            build_queued.send(Build, build=build)
+    if waiting:
+        transaction.on_commit(dispatch.wake)
+    return tuple(builds)
+
+
+def _queue_again(builds: Sequence[Build], at: datetime) -> None:
+    """Queue builds that have ended, as if they had not begun."""
+    ended = [
+        state
+        for state in sources_of(BuildState.QUEUED, BUILD_TRANSITIONS)
+        if BuildState(state) not in LIVE
+    ]
+    for batch in batched(builds, BATCH, strict=False):
+        Build.objects.filter(pk__in=[build.pk for build in batch], state__in=ended).update(
+            state=BuildState.QUEUED.value,
+            outcome="",
+            message="",
+            covered_by=None,
+            not_before=None,
+            queued_at=at,
+            ended_at=None,
+        )
+    Build.objects.bulk_update(builds, ["permit", "priority", "sdist_url"], batch_size=BATCH)
+
+
+class _Known:
+    """The builds there are for some work, in one query."""
+
+    def __init__(self, project: Project, works: Sequence[_Work]) -> None:
+        builds = Build.objects.filter(
+            project=project,
+            version__in={work.gap.version for work in works},
+            target__in={work.gap.target for work in works},
+        ).select_related("project", "permit")
+        self._by_key: dict[str, Build] = {}
+        self._live: dict[tuple[str, str], Build] = {}
+        for build in builds:
+            self._by_key[build.key] = build
+            if build.state in LIVE:
+                self._live[build.version, build.target] = build
+
+    def build_of(self, work: _Work) -> Build | None:
+        """The one that is live for the same release and target, or the one with the same key."""
+        return self._live.get((work.gap.version, work.gap.target)) or self._by_key.get(work.key)
+
+
+def _new_build(project: Project, work: _Work, at: datetime) -> Build:
+    return Build(
+        project=project,
+        version=work.gap.version,
+        target=work.gap.target,
+        key=work.key,
+        permit=work.permit,
+        priority=work.priority,
+        sdist_filename=work.sdist.filename,
+        sdist_url=work.sdist.url,
+        sdist_sha256=work.sdist.sha256,
+        sdist_size=work.sdist.size,
+        sdist_uploaded_at=work.sdist.uploaded_at,
+        queued_at=at,
+    )
