@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from builds import dispatch
-from builds.domain.ladder import next_rung
+from builds.domain.ladder import DECLARED, next_rung
 from builds.domain.leases import new_lease
 from builds.domain.outcomes import Outcome
 from builds.domain.states import BUILD_TRANSITIONS, AttemptState, BuildState, sources_of
@@ -17,11 +17,11 @@ from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
 from builds.runner.job import Job, Sdist
 from builds.services.cancel import cancel_builds
-from builds.services.conclude import rungs_tried
+from builds.services.conclude import steps_taken
 from builds.services.permits import live_permit
-from builds.services.staging import staging_key
+from builds.services.staging import STAGED
 from indexes.models import Project
-from indexes.storage import get_storage
+from indexes.storage import get_storage, staging_key
 
 TAKE_SECONDS = 300
 """How long a job waits for a builder before it goes back into the queue."""
@@ -65,11 +65,7 @@ def _candidates(at: datetime) -> Iterator[Build]:
             siblings = Build.objects.claimable(at=at).filter(
                 project=build.project_id, version=build.version
             )
-            yield max(siblings, key=_interpreter, default=build)
-
-
-def _interpreter(build: Build) -> tuple[int, ...]:
-    return tuple(int(part) for part in parse_target(build.target).python_version.split("."))
+            yield max(siblings, key=lambda sibling: parse_target(sibling.target).minor)
 
 
 @transaction.atomic
@@ -108,14 +104,17 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
     attempt = Attempt(
         build=build,
         number=last + 1,
-        rung=next_rung(rungs_tried(build)),
+        # One that was put back into the queue by hand begins at the bottom again.
+        rung=next_rung(steps_taken(build)) or DECLARED,
         state=AttemptState.LEASED.value,
         lease_hash=token_hash,
         heartbeat_at=at,
         created_at=at,
     )
     control_url = f"{settings.AFFINEUR_CONTROL_URL}/builder/attempts/{attempt.pk}"
-    upload_url = get_storage().upload_url(staging_key(attempt.pk), expires_seconds=UPLOAD_SECONDS)
+    upload_url = get_storage().upload_url(
+        staging_key(attempt.pk, STAGED), expires_seconds=UPLOAD_SECONDS
+    )
     attempt.is_staged = upload_url is not None
     attempt.save(force_insert=True)
     return Job(

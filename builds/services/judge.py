@@ -41,13 +41,13 @@ from builds.services.plan import preview
 from builds.services.provenance import provenance_of
 from builds.services.staging import (
     MAX_WHEEL_SIZE,
+    STAGED,
     discard_staged,
     is_wheel_filename,
-    staging_key,
 )
 from builds.signals import build_ended
 from indexes.models import Project
-from indexes.storage import get_storage
+from indexes.storage import get_storage, staging_key
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def _fetch_staged(attempt: Attempt, folder: Path) -> Path:
             " made it: its turn.",
             filename[:255],
         )
-    storage, key = get_storage(), staging_key(attempt.pk)
+    storage, key = get_storage(), staging_key(attempt.pk, STAGED)
     if not storage.exists(key):
         raise _upload_failed("it is not there", filename)
     size = storage.size(key)

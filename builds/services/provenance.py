@@ -28,6 +28,8 @@ from django.conf import settings
 
 from builds.errors import ProvenanceInvalid, SigningKeyInvalid, SigningKeyMissing
 from builds.models import Attempt
+from indexes.models import File
+from indexes.storage import BytesMissing, file_key, get_storage
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -97,6 +99,22 @@ def verify_envelope(
     if {"name": filename, "digest": {"sha256": sha256}} not in statement.get("subject", []):
         raise ProvenanceInvalid(filename, "it is about another file")
     return statement
+
+
+def verify_published(*, filename: str) -> dict[str, Any]:
+    """Return the statement of a published file whose bytes and provenance still fit together.
+
+    Raises `ProvenanceInvalid`, also when there is no such file.
+    """
+    file = File.objects.filter(filename=filename).first()
+    if file is None:
+        raise ProvenanceInvalid(filename, "no file of this name was published here")
+    try:
+        with get_storage().open(file_key(file.sha256)) as kept:
+            sha256 = hashlib.file_digest(kept, "sha256").hexdigest()
+    except BytesMissing as error:
+        raise ProvenanceInvalid(filename, "its bytes are gone from storage") from error
+    return verify_envelope(file.provenance, filename=filename, sha256=sha256)
 
 
 def public_key() -> Ed25519PublicKey:

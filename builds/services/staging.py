@@ -16,15 +16,12 @@ from builds.domain.leases import lease_hash
 from builds.domain.states import AttemptState
 from builds.errors import LeaseGone, UploadRefused
 from builds.models import Attempt
-from indexes.storage import get_storage
+from indexes.storage import get_storage, staging_key
 
+STAGED = "wheel"
 MAX_WHEEL_SIZE = 512 * 1024 * 1024
 """Bytes."""
 MAX_FILENAME = 200
-
-
-def staging_key(attempt_id: UUID) -> str:
-    return f"staging/{attempt_id}/wheel"
 
 
 def is_wheel_filename(filename: str) -> bool:
@@ -49,7 +46,7 @@ def stage_upload(*, attempt_id: UUID, token: str, filename: str, chunks: Iterabl
         sha256 = _write(file, chunks)
         # Marked before anything is stored, so that whatever comes of this is swept up.
         _verify_lease(attempt_id, token)
-        get_storage().put(staging_key(attempt_id), Path(file.name), sha256=sha256)
+        get_storage().put(staging_key(attempt_id, STAGED), Path(file.name), sha256=sha256)
     try:
         _verify_lease(attempt_id, token)
     except LeaseGone:
@@ -81,5 +78,5 @@ def _write(file: IO[bytes], chunks: Iterable[bytes]) -> str:
 def discard_staged(*, attempt_id: UUID) -> None:
     """Delete what an ended attempt left in storage, if anything."""
     if Attempt.objects.filter(pk=attempt_id, is_staged=True).exists():
-        get_storage().delete(staging_key(attempt_id))
+        get_storage().delete(staging_key(attempt_id, STAGED))
         Attempt.objects.filter(pk=attempt_id).update(is_staged=False)

@@ -1,0 +1,45 @@
+"""The queue, for operators to read. What moves a build is a service, not a form."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from builds.models import Attempt, Build, Permit
+
+
+class ReadOnlyAdmin[M: (Attempt, Build, Permit)](admin.ModelAdmin[M]):
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:  # noqa: ARG002 - Django's
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002 - Django's
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002 - Django's
+        return False
+
+
+@admin.register(Permit)
+class PermitAdmin(ReadOnlyAdmin[Permit]):
+    list_display = ["project", "specifiers", "channels", "origin", "issued_at", "revoked_at"]
+    list_select_related = ["project"]
+    search_fields = ["project__name", "origin"]
+
+
+@admin.register(Build)
+class BuildAdmin(ReadOnlyAdmin[Build]):
+    list_display = ["project", "version", "target", "state", "outcome", "queued_at", "not_before"]
+    list_filter = ["state", "outcome"]
+    list_select_related = ["project"]
+    search_fields = ["project__name", "filename"]
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ReadOnlyAdmin[Attempt]):
+    list_display = ["build", "number", "rung", "state", "stage", "outcome", "builder", "created_at"]
+    list_filter = ["state", "outcome"]
+    list_select_related = ["build__project"]
+    search_fields = ["build__project__name", "builder"]
+    exclude = ["lease_hash"]
