@@ -36,7 +36,7 @@ check: .venv/synced ## formatting, lint, types, import rules, migrations, templa
 	@deploy/check-production
 
 bench: .venv/synced ## measurements: builds with and without the farm, and the index against nginx
-	@deploy/bootstrap test
+	@deploy/bootstrap bench
 	@$(PYTHON) -m tests.bench $(ARGS)
 
 fmt: .venv/synced ## format everything

@@ -332,7 +332,7 @@ async def _main(options: argparse.Namespace, data: Path) -> int:
     return status
 
 
-def _refuse_a_taken_port(host: str, port: int) -> None:
+def refuse_a_taken_port(host: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -346,7 +346,7 @@ def _refuse_a_taken_port(host: str, port: int) -> None:
 
 
 @contextlib.contextmanager
-def _alone_with(data: Path) -> Iterator[None]:
+def alone_with(data: Path) -> Iterator[None]:
     """Hold the data folder's lock: two deployments must not share one."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "lock").open("w") as lock:
@@ -379,8 +379,8 @@ def main() -> int:
     options = parser.parse_args()
     data = Path(os.environ.get("AFFINEUR_DATA_DIR", HERE / "var")).resolve()
     try:
-        with _alone_with(data):
-            _refuse_a_taken_port(options.host, options.port)
+        with alone_with(data):
+            refuse_a_taken_port(options.host, options.port)
             _migrate({**os.environ, "AFFINEUR_DATA_DIR": str(data)})
             return asyncio.run(_main(options, data))
     except CannotStartError as error:
