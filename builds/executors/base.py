@@ -67,6 +67,8 @@ class Status:
     cpu_seconds: float
     peak_memory: int | None
     """Bytes, where the machine can tell."""
+    output_size: int = 0
+    """Bytes of output, kept or not."""
 
     @property
     def is_success(self) -> bool:
@@ -80,7 +82,10 @@ class Handle(Protocol):
         """Chunks of stdout and stderr together, as they come, until the command has ended."""
 
     def wait(self) -> Status:
-        """Drain what is left of the output, and say how it ended. No process is left after."""
+        """Drain what is left of the output, and say how it ended. No process is left after.
+
+        Raises `ExecutorError` when the host failed under the command.
+        """
 
     def kill(self) -> None:
         """End it, and everything it started, at once. May be called from any thread, repeatedly."""

@@ -1,0 +1,145 @@
+"""From a fork of the supervisor to bubblewrap: the steps that only a parent can take.
+
+Standard library only, and cheap to import: the supervisor starts with it.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import math
+import os
+import resource
+import signal
+from typing import Any, NamedTuple, NoReturn
+
+from builds.executors.groups import Group
+
+STAGE = "/tmp"  # noqa: S108 (a mount of our own there; it exists everywhere and anyone may enter)
+"""Where root shows a slot's user the folders that it may not reach by their own path."""
+INFO_FD, BLOCK_FD, SECCOMP_FD = 3, 4, 5
+FIRST_FREE_FD = 10
+OPEN_FILES = 4096
+FILE_MARGIN = 1024 * 1024
+CPU_MARGIN = 5
+"""Seconds; the watch over the whole group comes first."""
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x4_0000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Descriptors(NamedTuple):
+    """The child's ends of its pipes."""
+
+    output: int
+    info: int
+    block: int
+
+
+def launch(
+    config: dict[str, Any], group: Group | None, pipes: Descriptors, parent: int
+) -> NoReturn:
+    """Become bubblewrap, in the group, within the limits, as the slot's user. Never returns."""
+    try:
+        seccomp = os.open(config["seccomp"], os.O_RDONLY)
+        if group is not None:
+            group.join()
+        with contextlib.suppress(OSError):  # what the machine kills first when it is short
+            _write("/proc/self/oom_score_adj", "1000")
+        if config["uid"] is not None:
+            _show(config["stage"])
+        _limit(config["limits"], group)
+        if config["uid"] is not None:
+            os.setgroups([])
+            os.setresgid(config["uid"], config["uid"], config["uid"])
+            os.setresuid(config["uid"], config["uid"], config["uid"])
+        os.umask(0o022)
+        die_with_parent(parent)
+        null = os.open("/dev/null", os.O_RDONLY)
+        _place(
+            {
+                0: null,
+                1: pipes.output,
+                2: pipes.output,
+                INFO_FD: pipes.info,
+                BLOCK_FD: pipes.block,
+                SECCOMP_FD: seccomp,
+            }
+        )
+        os.execve(config["argv"][0], config["argv"], {})  # noqa: S606 (no shell is the point)
+    except BaseException as error:  # noqa: BLE001 (a fork must not run on into its parent's code)
+        os.write(pipes.output, f"{type(error).__name__}: {error}".encode())
+    os._exit(1)
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when the thread that forked it ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants that lose theirs, so that they can be reaped."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _show(stage: list[list[str]]) -> None:
+    """Bind each source to its place below STAGE, in a mount namespace of our own."""
+    os.unshare(os.CLONE_NEWNS)
+    _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
+    sources = [os.open(source, os.O_PATH) for source, _ in stage]
+    _mount("tmpfs", STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755,size=1m")
+    for opened, (_, place) in zip(sources, stage, strict=True):
+        if os.path.isdir(f"/proc/self/fd/{opened}"):
+            os.mkdir(place)
+        else:
+            os.close(os.open(place, os.O_CREAT | os.O_WRONLY))
+        _mount(f"/proc/self/fd/{opened}", place, None, _MS_BIND | _MS_REC)
+        os.close(opened)
+
+
+def _limit(limits: dict[str, Any], group: Group | None) -> None:
+    _rlimit(resource.RLIMIT_CORE, 0)
+    _rlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _rlimit(resource.RLIMIT_CPU, math.ceil(limits["cpu_seconds"]) + CPU_MARGIN)
+    # One file that reaches this has the folder over its limit already, so the watch names it.
+    _rlimit(resource.RLIMIT_FSIZE, limits["disk"] + FILE_MARGIN)
+    if group is None or "memory" not in group.controllers:
+        # Of one process. Twice, so that the watch over all of them sees the excess first.
+        _rlimit(resource.RLIMIT_DATA, 2 * limits["memory"])
+
+
+def _rlimit(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def _place(descriptors: dict[int, int]) -> None:
+    """Give each descriptor its number; all others close at the exec."""
+    moved = {
+        number: fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
+        for number, source in descriptors.items()
+    }
+    for number, source in moved.items():
+        os.dup2(source, number)
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
+    result = _libc.mount(
+        source.encode(),
+        target.encode(),
+        kind.encode() if kind else None,
+        ctypes.c_ulong(flags),
+        data.encode() or None,
+    )
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), os.path.realpath(source))
+
+
+def _write(path: str, value: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(value)
