@@ -17,7 +17,7 @@ from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
 from builds.runner.job import Job, Sdist
 from builds.services.cancel import cancel_builds
-from builds.services.conclude import steps_taken
+from builds.services.conclude import rungs_tried
 from builds.services.permits import live_permit
 from builds.services.staging import STAGED
 from indexes.models import Project
@@ -105,7 +105,7 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
         build=build,
         number=last + 1,
         # One that was put back into the queue by hand begins at the bottom again.
-        rung=next_rung(steps_taken(build)) or DECLARED,
+        rung=next_rung(rungs_tried(build)) or DECLARED,
         state=AttemptState.LEASED.value,
         lease_hash=token_hash,
         heartbeat_at=at,

@@ -12,7 +12,7 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from builds import dispatch
-from builds.domain.ladder import Step, next_rung
+from builds.domain.ladder import next_rung
 from builds.domain.outcomes import FARM_FAULTS, Outcome
 from builds.domain.retries import retry_delay
 from builds.domain.states import (
@@ -58,7 +58,7 @@ def conclude_attempt(
         return False
     if outcome in FARM_FAULTS:
         _retry_or_give_up(build, outcome, message, at)
-    elif next_rung(steps_taken(build)) is not None:
+    elif next_rung(rungs_tried(build)) is not None:
         _requeue(build, not_before=None)
     else:
         _fail(build, outcome, message, at)
@@ -77,16 +77,16 @@ def lock_build(*, attempt_id: UUID) -> Build | None:
     )
 
 
-def steps_taken(build: Build) -> list[Step]:
-    """Return how the attempts at a build ended since it was queued, in order."""
-    ended = (
+def rungs_tried(build: Build) -> list[str]:
+    """Return the rungs whose attempts said something of the project, since it was queued."""
+    return list(
         Attempt.objects.filter(
             build=build, created_at__gte=build.queued_at, state=AttemptState.FAILED.value
         )
+        .exclude(outcome__in=FARM_FAULTS)
         .order_by("number")
-        .values_list("rung", "outcome")
+        .values_list("rung", flat=True)
     )
-    return [Step(rung, Outcome(outcome)) for rung, outcome in ended]
 
 
 def _retry_or_give_up(build: Build, outcome: Outcome, message: str, at: datetime) -> None:
@@ -94,7 +94,7 @@ def _retry_or_give_up(build: Build, outcome: Outcome, message: str, at: datetime
         build=build,
         created_at__gte=build.queued_at,
         started_at__isnull=False,
-        outcome__in=[fault.value for fault in FARM_FAULTS],
+        outcome__in=FARM_FAULTS,
     ).count()
     # A job that no builder took tells of too few builders, not of this build.
     delay = retry_delay(max(faults, 1), retries=settings.AFFINEUR_FARM_RETRIES)
