@@ -1,0 +1,104 @@
+"""A build's situation in words: what happened, whose turn it is, what to do."""
+
+from dataclasses import dataclass
+
+from builds.domain.outcomes import Outcome, Turn
+from builds.domain.states import BuildState
+from builds.models import Attempt, Build
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    tone: str
+    """Class of the note it stands in: good, busy, warn, bad."""
+    headline: str
+    what: str
+    turn: str
+
+
+_TURNS = {
+    Turn.NOBODY: "Nobody has to do anything.",
+    Turn.PROJECT: (
+        "It is the project's turn. The failure stands until its files, the toolchain or our recipe"
+        " for it change; asking again builds nothing."
+    ),
+    Turn.FARM: "It is our turn: the operators of this farm have to look at it.",
+    Turn.USER: "It is your turn.",
+}
+
+
+def diagnose(build: Build, attempt: Attempt | None) -> Diagnosis:
+    """What to tell of a build whose latest attempt, if any, is `attempt`."""
+    match BuildState(build.state):
+        case BuildState.QUEUED:
+            return _queued(build, attempt)
+        case BuildState.CLAIMED:
+            return Diagnosis(
+                "busy",
+                "Handed to a builder",
+                "A builder is about to take it.",
+                "Nobody has to do anything.",
+            )
+        case BuildState.RUNNING:
+            builder = f" on {attempt.builder}" if attempt and attempt.builder else ""
+            stage = f": {attempt.stage}" if attempt and attempt.stage else ""
+            return Diagnosis(
+                "busy",
+                f"Running{stage}",
+                f"It runs in a sandbox{builder}, without secrets and without the network.",
+                "Nobody has to do anything; this page follows.",
+            )
+        case BuildState.JUDGING:
+            return Diagnosis(
+                "busy",
+                "Being judged",
+                "The builder is done. Its wheel is read once more here, without running it,"
+                " before it is published.",
+                "Nobody has to do anything.",
+            )
+        case BuildState.PUBLISHED:
+            return Diagnosis(
+                "good", "Published", build.message or f"{build.filename} is on the index.", ""
+            )
+        case BuildState.COVERED:
+            return Diagnosis(
+                "good",
+                "Not needed any more",
+                build.message or "Another wheel came to serve this target first.",
+                _TURNS[Turn.NOBODY],
+            )
+        case BuildState.CANCELLED:
+            return Diagnosis(
+                "warn",
+                _headline(build.outcome, "Cancelled"),
+                build.message or "It was cancelled before it ended.",
+                "Nothing runs. It can be asked for again when a consent covers it.",
+            )
+        case BuildState.FAILED:
+            return Diagnosis("bad", _headline(build.outcome, "Failed"), build.message, _turn(build))
+
+
+def _queued(build: Build, attempt: Attempt | None) -> Diagnosis:
+    what = "It waits for a free builder; older requests go first."
+    if attempt is not None and attempt.message:
+        what = f"The last attempt ended early, not by the project's fault: {attempt.message}"
+    elif build.not_before:
+        what = "It waits for its next try."
+    return Diagnosis("busy", "Waiting", what, "It is our turn.")
+
+
+def _headline(code: str, otherwise: str) -> str:
+    outcome = _outcome(code)
+    return outcome.label if outcome else otherwise
+
+
+def _turn(build: Build) -> str:
+    outcome = _outcome(build.outcome)
+    return _TURNS[outcome.turn] if outcome else ""
+
+
+def _outcome(code: str) -> Outcome | None:
+    try:
+        return Outcome(code)
+    except ValueError:
+        return None

@@ -1,0 +1,36 @@
+"""The commands that repeat a build at home."""
+
+import shlex
+from typing import Any
+
+from builds.models import Build
+from portal.web.target_names import read_target_name
+
+
+def commands_to_repeat(build: Build, report: dict[str, Any]) -> str:
+    """Shell commands that make this build's wheel from the same sources and requirements.
+
+    Without the sandbox and the repair that the farm adds: they run the project's code.
+    """
+    sdist = shlex.quote(build.sdist_filename)
+    checksum = shlex.quote(f"{build.sdist_sha256}  {build.sdist_filename}")
+    lines = [
+        f"curl --location --output {sdist} {shlex.quote(build.sdist_url)}",
+        f"echo {checksum} | sha256sum --check",
+        "umask 022",
+    ]
+    epoch = report.get("source_date_epoch")
+    if isinstance(epoch, int):
+        lines.append(f"export SOURCE_DATE_EPOCH={epoch}")
+    constraints = [
+        shlex.quote(f"{item['name']}=={item['version']}")
+        for item in report.get("resolved", [])
+        if isinstance(item, dict) and {"name", "version"} <= item.keys()
+    ]
+    option = ""
+    if constraints:
+        lines.append(f"printf '%s\\n' {' '.join(constraints)} > constraints.txt")
+        option = " --build-constraints constraints.txt"
+    python = shlex.quote(read_target_name(build.target).python)
+    lines.append(f"uv build --wheel --python {python}{option} {sdist}")
+    return "\n".join(lines)
