@@ -1,18 +1,20 @@
-"""What happens on this floor, told to the floors above inside the same transaction."""
+"""What happens on this floor, for the floors above to hear.
+
+Each is sent inside the transaction that makes it so: a receiver that raises undoes it, and what
+a receiver writes is written with it.
+"""
 
 from django.dispatch import Signal
 
+# file: File. It is published; when it is not to be listed, `standing_changed` follows.
 file_published = Signal()
-"""`file`."""
-
+# file: File, before: Standing, after: Standing, reason: str
 standing_changed = Signal()
-"""`file`, `before`, `after`, `reason`."""
-
+# project: Project, version: str, reason: str. Also when only the reason changed.
 release_yanked = Signal()
-"""`project`, `version`, `reason`."""
-
+# project: Project, version: str
 release_unyanked = Signal()
-"""`project`, `version`."""
-
+# project: Project, before: ProjectStatus, after: ProjectStatus
 project_status_changed = Signal()
-"""`project`, `before`, `after`."""
+# project: Project, changes: tuple[indexes.domain.changes.Change, ...]; all that upstream changed.
+upstream_changed = Signal()

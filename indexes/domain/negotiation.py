@@ -61,3 +61,9 @@ def _quality(value: str) -> float:
     except ValueError:
         return 0.0
     return quality if 0 <= quality <= 1 else 0.0
+
+
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Whether an `Accept-Encoding` header takes gzip."""
+    codings = dict(_parse(item) for item in (accept_encoding or "").split(",") if item.strip())
+    return codings.get("gzip", codings.get("*", 0.0)) > 0

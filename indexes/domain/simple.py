@@ -1,6 +1,8 @@
 """Pages of the simple repository API 1.4, read and written.
 
-It is PEP 503, 592, 629, 658, 691, 700, 714, 740 and 792 in one specification. A page is a value. Rendering is deterministic: files are listed by name, keys in one order, so
+It is PEP 503, 592, 629, 658, 691, 700, 714, 740 and 792 in one specification.
+
+A page is a value. Rendering is deterministic: files are listed by name, keys in one order, so
 that an unchanged page has unchanged bytes.
 """
 

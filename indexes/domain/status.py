@@ -1,6 +1,10 @@
 """Whether a project is alive upstream (PEP 792) and whether a file of ours is listed."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
+
+from indexes.domain.files import FileKind
 
 
 class ProjectStatus(StrEnum):
@@ -44,3 +48,72 @@ class Standing(StrEnum):
     @property
     def label(self) -> str:
         return self.value.capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRelease:
+    """What upstream says of one release: whether it is there, and whether it is yanked."""
+
+    is_there: bool = False
+    is_yanked: bool = False
+    yanked_reason: str = ""
+
+
+def release_of(files: Iterable[tuple[FileKind, bool, str]]) -> UpstreamRelease:
+    """What a release's files upstream, as (kind, is yanked, reason), say of the release.
+
+    It is yanked when all of them are, or when an sdist is: ours were made from one.
+    """
+    listed = list(files)
+    yanked = [(kind, reason) for kind, is_yanked, reason in listed if is_yanked]
+    is_yanked = bool(yanked) and (
+        len(yanked) == len(listed) or any(kind is FileKind.SDIST for kind, _ in yanked)
+    )
+    # The sdist's reason before any other's.
+    yanked.sort(key=lambda item: item[0] is not FileKind.SDIST)
+    reason = next((reason for _, reason in yanked if reason), "") if is_yanked else ""
+    return UpstreamRelease(bool(listed), is_yanked, reason)
+
+
+def standing_of(
+    decision: Decision | None,
+    *,
+    decision_reason: str = "",
+    upstream_is_there: bool = True,
+    upstream_yanked: bool,
+    upstream_reason: str,
+    project_status: ProjectStatus,
+    status_reason: str = "",
+    is_superseded: bool,
+) -> tuple[Standing, str]:
+    """Where a file of ours stands, and why; of several grounds the one that hides most wins.
+
+    What upstream has deleted stays downloadable, because lock files name it. What upstream has
+    quarantined does not: it may be malicious.
+    """
+    grounds = (
+        (decision is Decision.QUARANTINED, Standing.QUARANTINED, decision_reason),
+        (
+            project_status is ProjectStatus.QUARANTINED,
+            Standing.QUARANTINED,
+            status_reason or "The project is quarantined upstream.",
+        ),
+        (decision is Decision.WITHDRAWN, Standing.WITHDRAWN, decision_reason),
+        (
+            project_status is ProjectStatus.DELETED,
+            Standing.WITHDRAWN,
+            "The project was deleted upstream.",
+        ),
+        (not upstream_is_there, Standing.WITHDRAWN, "The release was deleted upstream."),
+        (
+            is_superseded,
+            Standing.SUPERSEDED,
+            "Upstream serves a wheel for the same installers.",
+        ),
+        (decision is Decision.YANKED, Standing.YANKED, decision_reason),
+        (upstream_yanked, Standing.YANKED, upstream_reason),
+    )
+    return next(
+        ((standing, reason) for holds, standing, reason in grounds if holds),
+        (Standing.LISTED, ""),
+    )

@@ -1,7 +1,18 @@
+from typing import Self
+
 from django.db import models
 
 from indexes.domain.status import Decision, Standing
 from indexes.models.project import Project
+
+
+class FileQuerySet(models.QuerySet["File"]):
+    def on_pages(self) -> Self:
+        """Those that index pages list."""
+        return self.filter(standing__in=[Standing.LISTED, Standing.YANKED])
+
+    def downloadable(self) -> Self:
+        return self.exclude(standing=Standing.QUARANTINED)
 
 
 class File(models.Model):
@@ -34,9 +45,14 @@ class File(models.Model):
     )
     standing_reason = models.TextField(blank=True)
 
+    objects = FileQuerySet.as_manager()
+
     class Meta:
         ordering = ["project", "filename"]
-        indexes = [models.Index(fields=["project", "version"], name="file_release")]
+        indexes = [
+            models.Index(fields=["project", "version"], name="file_release"),
+            models.Index(fields=["standing", "project"], name="file_standing"),
+        ]
 
     def __str__(self) -> str:
         return self.filename

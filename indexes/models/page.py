@@ -2,7 +2,10 @@ from django.db import models
 
 
 class Page(models.Model):
-    """A page of an index, rendered in the transaction that changed it and served as it is."""
+    """A page of an index, rendered in the transaction that changed it and served as it is.
+
+    One row for each form of it: JSON and HTML (`indexes.domain.negotiation`).
+    """
 
     path = models.CharField(
         max_length=300, help_text="Of the page on the site, as in /simple/name/."

@@ -1,7 +1,18 @@
+from typing import Self
+
 from django.db import models
 from django.db.models.functions import Now
 
 from indexes.domain.status import ProjectStatus
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def enrolled(self) -> Self:
+        return self.filter(is_enrolled=True)
+
+    def in_overlay(self) -> Self:
+        """Those that the overlay index has a page of."""
+        return self.enrolled().exclude(status=ProjectStatus.DELETED)
 
 
 class Project(models.Model):
@@ -33,7 +44,12 @@ class Project(models.Model):
     upstream_digest = models.CharField(
         max_length=64, blank=True, help_text="SHA-256 of upstream's last answer."
     )
+    upstream_versions = models.JSONField(
+        default=list, blank=True, help_text="As upstream lists and writes them (PEP 700)."
+    )
     last_serial = models.BigIntegerField(null=True, blank=True)
+
+    objects = ProjectQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

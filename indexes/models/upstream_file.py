@@ -19,11 +19,14 @@ class UpstreamFile(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     size = models.BigIntegerField(null=True, blank=True, help_text="Bytes.")
     uploaded_at = models.DateTimeField(null=True, blank=True)
-    requires_python = models.CharField(max_length=255, blank=True)
+    requires_python = models.TextField(blank=True)
     is_yanked = models.BooleanField(default=False)
     yanked_reason = models.TextField(blank=True)
+    has_metadata = models.BooleanField(
+        default=False, help_text="Whether upstream has a `.metadata` file for it (PEP 658)."
+    )
     metadata_sha256 = models.CharField(
-        max_length=64, blank=True, help_text="Of upstream's `.metadata` file, where it has one."
+        max_length=64, blank=True, help_text="Of that file, where upstream says it."
     )
     provenance_url = models.TextField(blank=True)
 
@@ -32,6 +35,7 @@ class UpstreamFile(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["project", "filename"], name="upstream_file_once"),
         ]
+        indexes = [models.Index(fields=["project", "version"], name="upstream_file_release")]
 
     def __str__(self) -> str:
         return self.filename

@@ -1,0 +1,55 @@
+"""Rows of this floor for staff to look at. Services alone write them."""
+
+from typing import Any, override
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from indexes.models import File, Page, Project, UpstreamFile
+
+
+class ReadOnlyAdmin[Row: Model](admin.ModelAdmin[Row]):
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Project)
+class ProjectAdmin(ReadOnlyAdmin[Project]):
+    list_display = ("name", "status", "is_enrolled", "verified_at", "changed_at")
+    list_filter = ("status", "is_enrolled")
+    search_fields = ("name",)
+
+
+@admin.register(File)
+class FileAdmin(ReadOnlyAdmin[File]):
+    list_display = ("filename", "project", "version", "standing", "published_at")
+    list_filter = ("standing",)
+    list_select_related = ("project",)
+    search_fields = ("filename", "sha256")
+    exclude = ("metadata",)
+
+
+@admin.register(UpstreamFile)
+class UpstreamFileAdmin(ReadOnlyAdmin[UpstreamFile]):
+    list_display = ("filename", "project", "version", "kind", "is_yanked")
+    list_filter = ("kind", "is_yanked")
+    list_select_related = ("project",)
+    search_fields = ("filename",)
+
+
+@admin.register(Page)
+class PageAdmin(ReadOnlyAdmin[Page]):
+    list_display = ("path", "media_type", "etag", "rendered_at")
+    list_filter = ("media_type",)
+    search_fields = ("path",)
+    exclude = ("body", "gzip_body")

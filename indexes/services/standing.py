@@ -1,0 +1,100 @@
+"""Standings of our files: what we decided, and what upstream says."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+from packaging.tags import Tag
+
+from indexes import signals
+from indexes.domain.files import FileKind, is_superseded, parse_filename
+from indexes.domain.names import NormalizedName
+from indexes.domain.status import (
+    Decision,
+    ProjectStatus,
+    Standing,
+    UpstreamRelease,
+    release_of,
+    standing_of,
+)
+from indexes.models import File, Project, UpstreamFile
+from indexes.services.pages import render_pages
+
+
+@transaction.atomic
+def decide(*, files: QuerySet[File], decision: Decision | None, reason: str, at: datetime) -> int:
+    """Yank, withdraw or quarantine files of ours, or (None) take that back; says how many.
+
+    Standings and pages follow in the same transaction.
+    """
+    chosen = dict(files.values_list("pk", "project_id"))
+    projects = Project.objects.select_for_update().filter(pk__in=set(chosen.values()))
+    for project in projects.order_by("pk"):
+        of_project = File.objects.filter(
+            pk__in=[pk for pk, project_id in chosen.items() if project_id == project.pk]
+        )
+        of_project.update(
+            decision="" if decision is None else decision.value,
+            decision_reason="" if decision is None else reason,
+        )
+        update_standings(project=project)
+        render_pages(project=project, at=at)
+    return len(chosen)
+
+
+def update_standings(*, project: Project) -> int:
+    """Bring the standing of each file of the project up to date; says how many changed.
+
+    The caller holds the project's row, and renders the pages.
+    """
+    files = list(File.objects.filter(project=project).defer("metadata", "provenance"))
+    releases = _releases(project, {file.version for file in files})
+    changed = [(file, file.standing) for file in files if _set_standing(project, file, releases)]
+    File.objects.bulk_update([file for file, _ in changed], ["standing", "standing_reason"])
+    for file, before in changed:
+        file.project = project
+        signals.standing_changed.send(
+            File,
+            file=file,
+            before=Standing(before),
+            after=Standing(file.standing),
+            reason=file.standing_reason,
+        )
+    return len(changed)
+
+
+type _Releases = dict[str, tuple[UpstreamRelease, frozenset[Tag]]]
+
+
+def _releases(project: Project, versions: set[str]) -> _Releases:
+    """Of each version, what upstream says of it and the tags that its wheels there serve."""
+    rows: dict[str, list[tuple[FileKind, bool, str]]] = defaultdict(list)
+    tags: dict[str, set[Tag]] = defaultdict(set)
+    upstream = UpstreamFile.objects.filter(project=project, version__in=versions)
+    for filename, version, kind, is_yanked, reason in upstream.values_list(
+        "filename", "version", "kind", "is_yanked", "yanked_reason"
+    ):
+        rows[version].append((FileKind(kind), is_yanked, reason))
+        if not is_yanked:
+            tags[version] |= parse_filename(filename, NormalizedName(project.name)).tags
+    return {version: (release_of(rows[version]), frozenset(tags[version])) for version in versions}
+
+
+def _set_standing(project: Project, file: File, releases: _Releases) -> bool:
+    release, tags = releases[file.version]
+    standing, reason = standing_of(
+        Decision(file.decision) if file.decision else None,
+        decision_reason=file.decision_reason,
+        upstream_is_there=release.is_there,
+        upstream_yanked=release.is_yanked,
+        upstream_reason=release.yanked_reason,
+        project_status=ProjectStatus(project.status),
+        status_reason=project.status_reason,
+        is_superseded=is_superseded(
+            parse_filename(file.filename, NormalizedName(project.name)).tags, tags
+        ),
+    )
+    is_changed = (file.standing, file.standing_reason) != (standing, reason)
+    file.standing, file.standing_reason = standing, reason
+    return is_changed

@@ -1,0 +1,256 @@
+"""Index pages and files over HTTP. No session, no cookie: what is here is public and cached."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import BinaryIO, Concatenate
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    HttpResponsePermanentRedirect,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
+from django.views.decorators.http import require_safe
+
+from indexes.conf import indexes_config
+from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
+from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML, accepts_gzip, choose
+from indexes.domain.ranges import ByteRange, RangeNotSatisfiable, parse_range
+from indexes.services.downloads import (
+    URL_SECONDS,
+    FileNotServed,
+    find_download,
+    find_metadata,
+    find_provenance,
+)
+from indexes.services.pages import (
+    OVERLAY_ROOT,
+    WHEELS_ROOT,
+    find_page,
+    is_gone,
+    overlay_path,
+    project_root_path,
+    wheels_path,
+)
+from indexes.upstream import get_upstream
+
+CHUNK = 256 * 1024
+
+
+def _plain(status: int, text: str) -> HttpResponse:
+    return HttpResponse(f"{text}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def _cached(response: HttpResponseBase) -> HttpResponseBase:
+    """How old a page may be is how long a yank takes to be seen."""
+    seconds = indexes_config().max_age
+    response["Cache-Control"] = f"public, max-age={seconds}, stale-while-revalidate={seconds}"
+    return response
+
+
+def _serve_page(request: HttpRequest, path: str) -> HttpResponseBase | None:
+    """The stored page at the path in the form that the client takes; None when there is none."""
+    media_type = choose(request.headers.get("Accept"))
+    if media_type is None:
+        response: HttpResponseBase = _plain(406, f"This page comes as {JSON}, {HTML}, {PLAIN_HTML}")
+        patch_vary_headers(response, ["Accept"])
+        return response
+    with_gzip = accepts_gzip(request.headers.get("Accept-Encoding"))
+    page = find_page(path=path, media_type=media_type, with_gzip=with_gzip)
+    if page is None:
+        return None
+    if _has_etag(request, page.etag):
+        response = HttpResponseNotModified()
+    else:
+        charset = "; charset=utf-8" if media_type == PLAIN_HTML else ""
+        response = HttpResponse(page.body, content_type=f"{media_type}{charset}")
+        response["Content-Length"] = str(len(page.body))
+        if page.is_gzipped:
+            response["Content-Encoding"] = "gzip"
+    response["ETag"] = page.etag
+    patch_vary_headers(response, ["Accept", "Accept-Encoding"])
+    return _cached(response)
+
+
+def _has_etag(request: HttpRequest, etag: str) -> bool:
+    """Weakly compared, as RFC 9110 wants for `If-None-Match`: a proxy may have made it weak."""
+    wanted = {
+        given.removeprefix("W/") for given in parse_etags(request.headers.get("If-None-Match", ""))
+    }
+    return bool(wanted & {etag, "*"})
+
+
+type _NamedView = Callable[Concatenate[HttpRequest, NormalizedName, ...], HttpResponseBase]
+
+
+def _for_project(route: str) -> Callable[[_NamedView], Callable[..., HttpResponseBase]]:
+    """Parse the project's name; what is not normalised is sent to the route of what is."""
+
+    def decorate(view: _NamedView) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def wrapped(request: HttpRequest, name: str) -> HttpResponseBase:
+            try:
+                normalized = parse_project_name(name)
+            except InvalidProjectName as error:
+                return _plain(404, str(error))
+            if normalized != name or not request.path.endswith("/"):
+                return _cached(HttpResponsePermanentRedirect(reverse(route, args=[normalized])))
+            return view(request, normalized)
+
+        return wrapped
+
+    return decorate
+
+
+@require_safe
+def overlay_root(request: HttpRequest) -> HttpResponseBase:
+    return _serve_page(request, OVERLAY_ROOT) or _plain(404, "There is no such index.")
+
+
+@require_safe
+def wheels_root(request: HttpRequest) -> HttpResponseBase:
+    return _serve_page(request, WHEELS_ROOT) or _plain(404, "There is no such index.")
+
+
+@require_safe
+@_for_project("indexes:overlay-project")
+def overlay_project(request: HttpRequest, name: NormalizedName) -> HttpResponseBase:
+    """Upstream's files and ours; what we do not follow is upstream's to answer."""
+    return _serve_page(request, overlay_path(name)) or _elsewhere(name)
+
+
+def _elsewhere(name: NormalizedName) -> HttpResponseBase:
+    if is_gone(name=name):
+        return _cached(_plain(404, f"{name} was deleted upstream."))
+    return _cached(HttpResponseRedirect(get_upstream().project_url(name)))
+
+
+@require_safe
+@_for_project("indexes:wheels-project")
+def wheels_project(request: HttpRequest, name: NormalizedName) -> HttpResponseBase:
+    return _serve_page(request, wheels_path(name)) or _cached(
+        _plain(404, f"We have no wheel of {name}.")
+    )
+
+
+@require_safe
+@_for_project("indexes:project-root")
+def project_root(request: HttpRequest, name: NormalizedName) -> HttpResponseBase:
+    """The root of the index that has this one project."""
+    return _serve_page(request, project_root_path(name)) or _cached(
+        _plain(404, f"We do not follow {name}: it has no index here.")
+    )
+
+
+@require_safe
+def project_page(request: HttpRequest, name: str, listed: str) -> HttpResponseBase:
+    """The page in the index of one project: the overlay's, of that project and no other."""
+    try:
+        project, wanted = parse_project_name(name), parse_project_name(listed)
+    except InvalidProjectName as error:
+        return _plain(404, str(error))
+    if wanted != project:
+        return _cached(_plain(404, f"The index of {project} has no other project."))
+    if (project, wanted) != (name, listed) or not request.path.endswith("/"):
+        place = reverse("indexes:project-page", args=[project, project])
+        return _cached(HttpResponsePermanentRedirect(place))
+    return _serve_page(request, overlay_path(project)) or _elsewhere(project)
+
+
+# Files
+
+
+def _immutable(response: HttpResponseBase, etag: str) -> HttpResponseBase:
+    response["Cache-Control"] = "public, max-age=31536000, immutable"
+    response["ETag"] = etag
+    return response
+
+
+@require_safe
+def file(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
+    try:
+        download = find_download(sha256=sha256, filename=filename)
+    except FileNotServed as error:
+        return _plain(404, str(error))
+    etag = f'"{sha256}"'
+    if _has_etag(request, etag):
+        return _immutable(HttpResponseNotModified(), etag)
+    # Not on HEAD: an address of storage is signed for GET alone.
+    location = download.location() if request.method == "GET" else None
+    if location is not None:
+        redirect = HttpResponseRedirect(location)
+        redirect["Cache-Control"] = f"private, max-age={URL_SECONDS // 2}"
+        return redirect
+    # A range of another file than the one the client has begins nowhere.
+    is_same = request.headers.get("If-Range", etag) == etag
+    try:
+        part = parse_range(request.headers.get("Range") if is_same else None, size=download.size)
+    except RangeNotSatisfiable as error:
+        refused = _plain(416, str(error))
+        refused["Content-Range"] = f"bytes */{download.size}"
+        return refused
+    return _immutable(_stream(request, download.open, part, download.size), etag)
+
+
+def _stream(
+    request: HttpRequest, open_file: Callable[[], BinaryIO], part: ByteRange | None, size: int
+) -> HttpResponseBase:
+    whole = ByteRange(0, size - 1)
+    sent = part or whole
+    response: HttpResponseBase
+    if request.method == "HEAD":
+        response = HttpResponse()
+    else:
+        response = StreamingHttpResponse(_chunks(open_file(), sent))
+    response["Content-Type"] = "application/octet-stream"
+    response["Content-Length"] = str(sent.length)
+    response["Accept-Ranges"] = "bytes"
+    if part is not None:
+        response.status_code = 206
+        response["Content-Range"] = f"bytes {part.start}-{part.end}/{size}"
+    return response
+
+
+def _chunks(content: BinaryIO, part: ByteRange) -> Iterator[bytes]:
+    with content:
+        content.seek(part.start)
+        left = part.length
+        while left > 0 and (chunk := content.read(min(CHUNK, left))):
+            left -= len(chunk)
+            yield chunk
+
+
+@require_safe
+def file_metadata(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
+    try:
+        metadata = find_metadata(sha256=sha256, filename=filename)
+    except FileNotServed as error:
+        return _plain(404, str(error))
+    return _serve_bytes(request, metadata, "text/plain; charset=utf-8")
+
+
+@require_safe
+def file_provenance(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
+    try:
+        provenance = find_provenance(sha256=sha256, filename=filename)
+    except FileNotServed as error:
+        return _plain(404, str(error))
+    body = json.dumps(provenance, separators=(",", ":"), sort_keys=True).encode()
+    return _serve_bytes(request, body, "application/json")
+
+
+def _serve_bytes(request: HttpRequest, body: bytes, content_type: str) -> HttpResponseBase:
+    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    if _has_etag(request, etag):
+        return _immutable(HttpResponseNotModified(), etag)
+    response = HttpResponse(body, content_type=content_type)
+    response["Content-Length"] = str(len(body))
+    return _immutable(response, etag)
