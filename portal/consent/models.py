@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from indexes.models import Project
+from portal.ledger.append_only import AppendOnlyModel
 from portal.ownership.models import Proof
 
 
@@ -13,10 +14,14 @@ class Capacity(models.TextChoices):
     EMPLOYEE = "employee", "On behalf of the organisation that owns it"
 
 
-class Consent(models.Model):
+class Consent(AppendOnlyModel):
     """A person's recorded acceptance of agreements for a project, with a scope. Append-only.
 
     `agreements` is [{"name", "version", "sha256", "clauses": [clause ids accepted]}].
+    Empty specifiers mean every release, empty targets every target. Without
+    `covers_new_releases` it is for the releases that there were when it was given: each has a
+    permit of its own, because no PEP 440 specifier can leave out what is released later under
+    a lower number.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -50,7 +55,7 @@ class Afterwards(models.TextChoices):
     WITHDRAW = "withdraw", "Withdraw them"
 
 
-class Revocation(models.Model):
+class Revocation(AppendOnlyModel):
     """The end of a consent, by the person who gave it or another proven owner. Append-only."""
 
     consent = models.OneToOneField(Consent, on_delete=models.PROTECT, related_name="revocation")

@@ -10,8 +10,9 @@ from indexes.models import Project
 class Request(models.Model):
     """A user's wish for wheels. Without a permit it is a petition, and nothing runs.
 
-    `is_petition` until a consent covers it. `refusals` is [{"code", "message", "version",
-    "target"}]: what was asked and cannot be, each with its reason.
+    `is_petition` while something it asks for lacks a consent (see `uncovered`). `refusals` is
+    [{"code", "message", "version", "target", "filename"}]: what was asked and cannot be, each
+    with its reason. `planned_at` is None until upstream could be asked.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -27,6 +28,12 @@ class Request(models.Model):
     already_served = models.JSONField(
         default=list, help_text='[{"version", "target", "filename"}]: no gap, and what serves it.'
     )
+    uncovered = models.JSONField(
+        default=list, help_text='[{"version", "target"}]: gaps that wait for a consent.'
+    )
+    fingerprint = models.CharField(
+        max_length=64, editable=False, help_text="SHA-256 of what is asked for."
+    )
     builds = models.ManyToManyField(Build, related_name="requests", blank=True)
     note = models.TextField(blank=True, help_text="What last happened to it, for its author.")
     created_at = models.DateTimeField()
@@ -34,6 +41,12 @@ class Request(models.Model):
 
     class Meta:
         ordering = ["-created_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "project", "fingerprint"], name="request_once_per_user"
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "is_petition"], name="request_petitions")]
 
     def __str__(self) -> str:
         return f"{self.project}{self.specifiers}"

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from indexes.services.refresh import refresh_project
 from packaging.metadata import parse_email
 from packaging.utils import canonicalize_name
 
 from indexes.domain.files import FileKind
 from indexes.domain.names import NormalizedName
 from indexes.models import UpstreamFile
+from indexes.services.refresh import refresh_project
 from indexes.upstream import Upstream, UpstreamInvalid, get_upstream
 from portal.ownership.methods.base import Answer, Asked, Instruction
 from portal.ownership.models import Proof, ProofState

@@ -1,0 +1,64 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal.errors import AdministratorNeeded
+from portal.ledger.admin import ReadOnlyAdmin
+from portal.ownership.models import Proof
+from portal.ownership.services import start_proof
+
+
+class AttestationForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at run time
+    """An administrator's word for somebody."""
+
+    reason = forms.CharField(
+        widget=forms.Textarea,
+        help_text="What convinced you that this person may speak for the project, and where you"
+        " saw it. It stays with the proof, with your name.",
+    )
+
+    class Meta:
+        model = Proof
+        fields = ["user", "project"]
+
+
+@admin.register(Proof)
+class ProofAdmin(ReadOnlyAdmin):
+    """Adding one is attesting: the service asks for an administrator with a second factor."""
+
+    list_display = ["user", "project", "method", "state", "is_for_development", "created_at"]
+    list_filter = ["state", "method", "is_for_development"]
+    list_select_related = ["user", "project"]
+    search_fields = ["=project__name", "=user__username"]
+    raw_id_fields = ["user", "project"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ownership.add_proof")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = AttestationForm
+        return super().get_form(request, obj, *args, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ["user", "project", "reason"] if obj is None else super().get_fields(request, obj)
+
+    def save_model(self, request: Any, obj: Proof, form: Any, change: Any) -> None:  # noqa: ARG002  # Django's
+        try:
+            proof = start_proof(
+                user=obj.user,
+                project=obj.project,
+                method="attestation",
+                facts={"reason": form.cleaned_data["reason"]},
+                by=request.user,
+                is_at_session=True,
+                at=timezone.now(),
+            )
+        except AdministratorNeeded as error:
+            raise PermissionDenied(str(error)) from error
+        obj.pk = proof.pk
+        obj.refresh_from_db()
