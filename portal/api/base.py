@@ -1,14 +1,23 @@
-"""What every noun of the API shares: paging, throttling by act, and errors in the schema."""
+"""What every noun of the API shares: paging, permissions, throttling, errors in the schema."""
 
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import BasePermission, IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.throttling import BaseThrottle
 from rest_framework.viewsets import GenericViewSet
 
+from portal.accounts.authentication import HasScope
+from portal.accounts.models import User
+from portal.accounts.scopes import Scope
 from portal.api.errors import MEDIA_TYPE
+
+PUBLIC: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly, HasScope)
+"""Anyone may read; acting needs a person, or a token of the view's scope."""
+PERSONAL: tuple[type[BasePermission], ...] = (IsAuthenticated, HasScope)
+"""Only for people who are signed in, and their tokens."""
 
 
 class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
@@ -20,11 +29,15 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
     detail = serializers.CharField(help_text="What happened, whose turn it is, what to do.")
     code = serializers.CharField(help_text="Stable, for programs.")
     facts = serializers.DictField(required=False, help_text="What the message is made of.")
-    errors = serializers.DictField(
-        child=serializers.ListField(child=serializers.CharField()),
-        required=False,
-        help_text="By field, when what was sent cannot be used.",
-    )
+    # `errors` is a property of every serializer, so the field of that name is added by hand.
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        errors = serializers.DictField(
+            child=serializers.ListField(child=serializers.CharField()),
+            required=False,
+            help_text="By field, when what was sent cannot be used.",
+        )
+        return {**super().get_fields(), "errors": errors}
 
 
 class Schema(AutoSchema):
@@ -39,25 +52,48 @@ class Schema(AutoSchema):
 
 
 class ByCursor(CursorPagination):
-    """Pages of rows in the order their view names, newest first unless it says otherwise."""
+    """Pages of rows in the order that their view names."""
 
     page_size_query_param = "page_size"
     max_page_size = 200
     template = None
 
-    def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:  # noqa: ARG002  # the framework's signature
+    def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
         ordering: tuple[str, ...] = view.cursor_ordering
         return ordering
 
 
 class ApiViewSet(GenericViewSet[Any]):
-    """Base of the nouns. `throttled` names the throttle scope of an action."""
+    """Base of the nouns.
+
+    `throttled` names the throttle scope of an action. `required_scope` is what a token needs to
+    act; `read` is what it needs to read.
+    """
 
     schema = Schema()
+    permission_classes = PUBLIC
     pagination_class = ByCursor
+    required_scope: Scope | None = None
     cursor_ordering: tuple[str, ...] = ()
     throttled: dict[str, str] = {}
 
     def get_throttles(self) -> list[BaseThrottle]:
         self.throttle_scope = self.throttled.get(self.action or "", "")
         return super().get_throttles()
+
+    @property
+    def person(self) -> User:
+        """Who is signed in; the permissions have seen to it that somebody is."""
+        user = self.request.user
+        assert isinstance(user, User)  # noqa: S101  # see above
+        return user
+
+    def page_of(
+        self, rows: Any, serializer: type[serializers.BaseSerializer[Any]], **context: Any
+    ) -> Any:
+        """One page of a list as the answer to this request."""
+        page = self.paginate_queryset(rows)
+        data = serializer(
+            page, many=True, context={**self.get_serializer_context(), **context}
+        ).data
+        return self.get_paginated_response(data)

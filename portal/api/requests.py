@@ -1,0 +1,121 @@
+"""Requests for wheels. A person sees their own."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request as HttpRequest
+from rest_framework.response import Response
+
+from portal.accounts.scopes import Scope
+from portal.api.base import PERSONAL, ApiViewSet
+from portal.api.builds import BuildSerializer, shown_builds
+from portal.requests.models import Request
+from portal.requests.services import make_request
+
+
+class RequestRefusalSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    version = serializers.CharField(help_text="Empty when it is about all that was asked.")
+    target = serializers.CharField(help_text="Empty when it is about every target.")
+
+
+class AlreadyServedSerializer(serializers.Serializer[Any]):
+    version = serializers.CharField()
+    target = serializers.CharField()
+    filename = serializers.CharField()
+
+
+class RequestSerializer(serializers.ModelSerializer[Request]):
+    project = serializers.CharField(source="project.name")
+    targets = serializers.ListField(child=serializers.CharField())
+    refusals = RequestRefusalSerializer(many=True)
+
+    class Meta:
+        model = Request
+        fields = [
+            "id",
+            "project",
+            "specifiers",
+            "targets",
+            "reason",
+            "is_petition",
+            "refusals",
+            "note",
+            "created_at",
+            "planned_at",
+        ]
+        read_only_fields = fields
+
+
+class RequestDetailSerializer(RequestSerializer):
+    """A request with what became of it."""
+
+    already_served = AlreadyServedSerializer(many=True)
+    builds = BuildSerializer(many=True)
+
+    class Meta(RequestSerializer.Meta):
+        fields = [*RequestSerializer.Meta.fields, "already_served", "builds"]
+        read_only_fields = fields
+
+
+class RequestWishSerializer(serializers.Serializer[dict[str, Any]]):
+    project = serializers.CharField(max_length=214)
+    specifiers = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=255,
+        help_text="As in PEP 440; empty means the newest release.",
+    )
+    targets = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        required=False,
+        default=list,
+        max_length=64,
+        help_text="By name; the deployment's own when empty.",
+    )
+    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
+
+
+class RequestViewSet(ApiViewSet):
+    permission_classes = PERSONAL
+    required_scope = Scope.REQUEST
+    throttled = {"create": "requests"}
+    cursor_ordering = ("-created_at", "pk")
+    serializer_class = RequestSerializer
+
+    def get_queryset(self) -> QuerySet[Request]:
+        return Request.objects.filter(user=self.person).select_related("project")
+
+    def list(self, request: HttpRequest) -> Response:
+        return self.page_of(self.get_queryset(), RequestSerializer)
+
+    @extend_schema(request=RequestWishSerializer, responses={201: RequestDetailSerializer})
+    def create(self, request: HttpRequest) -> Response:
+        """Without a consent it becomes a petition: it waits, and nothing runs."""
+        wish = RequestWishSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        asked = wish.validated_data
+        made = make_request(
+            user=self.person,
+            project_name=asked["project"],
+            specifiers=asked["specifiers"],
+            targets=asked["targets"],
+            reason=asked["reason"],
+            at=timezone.now(),
+        )
+        return Response(self._detail(made.pk), status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=RequestDetailSerializer)
+    def retrieve(self, request: HttpRequest, pk: UUID) -> Response:
+        return Response(self._detail(self.get_object().pk))
+
+    def _detail(self, pk: UUID) -> dict[str, Any]:
+        builds = Prefetch("builds", queryset=shown_builds().order_by("-queued_at", "pk"))
+        shown = self.get_queryset().prefetch_related(builds).get(pk=pk)
+        return dict(RequestDetailSerializer(shown).data)

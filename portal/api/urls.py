@@ -1,0 +1,74 @@
+from typing import Any
+
+from django.conf import settings
+from django.urls import path, re_path
+from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from portal.api.agreements import AgreementViewSet
+from portal.api.builds import BuildViewSet
+from portal.api.consents import ConsentsOfProjectViewSet, ConsentViewSet
+from portal.api.development import DevelopmentSignInViewSet
+from portal.api.files import FileViewSet, ProvenanceKeyViewSet
+from portal.api.ledger import LedgerViewSet
+from portal.api.me import MeViewSet
+from portal.api.problems import ProblemKindViewSet
+from portal.api.projects import ProjectViewSet
+from portal.api.proofs import ProofsOfProjectViewSet, ProofViewSet
+from portal.api.requests import RequestViewSet
+from portal.api.tokens import TokenViewSet
+
+LIST = {"get": "list"}
+LIST_AND_CREATE = {"get": "list", "post": "create"}
+RETRIEVE = {"get": "retrieve"}
+
+
+class NothingHere(APIView):
+    """Any other address under the API: not found, in the API's own words."""
+
+    permission_classes = (AllowAny,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound("The API has nothing at this address; api/v1/schema/ lists what it has.")
+
+
+urlpatterns = [
+    path("agreements/", AgreementViewSet.as_view(LIST)),
+    path("agreements/<slug:sha256>/", AgreementViewSet.as_view(RETRIEVE)),
+    path("builds/", BuildViewSet.as_view(LIST)),
+    path("builds/<uuid:pk>/", BuildViewSet.as_view(RETRIEVE)),
+    path("builds/<uuid:pk>/log/", BuildViewSet.as_view({"get": "log"})),
+    path("consents/<uuid:pk>/", ConsentViewSet.as_view(RETRIEVE)),
+    path(
+        "consents/<uuid:pk>/revocation/",
+        ConsentViewSet.as_view({"get": "revocation", "post": "revoke"}),
+    ),
+    path("files/", FileViewSet.as_view(LIST)),
+    path("files/<str:filename>/", FileViewSet.as_view(RETRIEVE)),
+    path("me/", MeViewSet.as_view(LIST)),
+    path("problems/", ProblemKindViewSet.as_view(LIST)),
+    path("problems/<slug:code>/", ProblemKindViewSet.as_view(RETRIEVE)),
+    path("projects/<str:name>/", ProjectViewSet.as_view(RETRIEVE)),
+    path("projects/<str:name>/consents/", ConsentsOfProjectViewSet.as_view(LIST_AND_CREATE)),
+    path("projects/<str:name>/coverage/", ProjectViewSet.as_view({"get": "coverage"})),
+    path("projects/<str:name>/ledger/", LedgerViewSet.as_view(LIST)),
+    path("projects/<str:name>/plan/", ProjectViewSet.as_view({"get": "plan"})),
+    path("projects/<str:name>/proofs/", ProofsOfProjectViewSet.as_view(LIST_AND_CREATE)),
+    path("proofs/<uuid:pk>/", ProofViewSet.as_view(RETRIEVE)),
+    path("proofs/<uuid:pk>/check/", ProofViewSet.as_view({"post": "check"})),
+    path("provenance/key/", ProvenanceKeyViewSet.as_view(LIST)),
+    path("requests/", RequestViewSet.as_view(LIST_AND_CREATE)),
+    path("requests/<uuid:pk>/", RequestViewSet.as_view(RETRIEVE)),
+    path("schema/", SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer])),
+    path("tokens/", TokenViewSet.as_view(LIST_AND_CREATE)),
+    path("tokens/<uuid:pk>/", TokenViewSet.as_view({"delete": "destroy"})),
+]
+if settings.AFFINEUR_DEVELOPMENT:
+    urlpatterns.append(
+        path("development/sign-in/", DevelopmentSignInViewSet.as_view({"post": "create"}))
+    )
+urlpatterns.append(re_path(r"^(?:.*/)?$", NothingHere.as_view()))
