@@ -90,6 +90,7 @@ FARM_FAULTS = frozenset(
 
 SENTENCES: Mapping[Outcome, str] = {
     Outcome.BUILT: "A wheel of {project} {version} for {target} was built.",
+    Outcome.COVERED: "Another wheel of {project} {version} came to serve {target} first.",
     Outcome.UPSTREAM_UNREACHABLE: (
         "The index that {project} {version} is built from could not be reached. "
         "The farm tries again; there is nothing to do."

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from builds.domain.leases import lease_hash
@@ -20,8 +21,8 @@ from builds.services.conclude import lock_build
 from builds.services.permits import live_permit
 from builds.signals import build_started
 
-HEARTBEAT_INTERVAL = timedelta(seconds=5)
-"""How old a heartbeat gets before the next poll writes another one."""
+MAX_HEARTBEAT_INTERVAL = 5
+"""Seconds."""
 
 _HELD = [AttemptState.RUNNING.value, AttemptState.JUDGING.value]
 
@@ -43,9 +44,14 @@ def show_lease(*, attempt_id: UUID, token: str, builder: str, at: datetime) -> b
         return _take(attempt_id, builder, at)
     if state not in _HELD:
         return False
-    if at - heartbeat_at < HEARTBEAT_INTERVAL:
+    if at - heartbeat_at < _heartbeat_interval():
         return True
     return bool(Attempt.objects.filter(pk=attempt_id, state__in=_HELD).update(heartbeat_at=at))
+
+
+def _heartbeat_interval() -> timedelta:
+    """How old a heartbeat gets before the next showing writes another one."""
+    return timedelta(seconds=min(MAX_HEARTBEAT_INTERVAL, settings.AFFINEUR_LEASE_SECONDS / 4))
 
 
 @transaction.atomic

@@ -17,8 +17,6 @@ from builds.services.staging import discard_staged
 
 logger = logging.getLogger(__name__)
 
-JUDGE_AGAIN = timedelta(seconds=60)
-"""How long a judge may take before another one is sent after it."""
 SWEPT = 200
 """Rows of each kind that one pass looks after."""
 
@@ -31,7 +29,8 @@ def reconcile(*, at: datetime) -> None:
     untaken = at - timedelta(seconds=TAKE_SECONDS)
     for attempt_id in _ids(Q(state=AttemptState.LEASED.value, created_at__lt=untaken)):
         _lose(attempt_id, "No builder took it.", at)
-    stuck = Q(state=AttemptState.JUDGING.value, heartbeat_at__lt=at - JUDGE_AGAIN)
+    # A judge that merely takes long loses nothing: of two, one publishes.
+    stuck = Q(state=AttemptState.JUDGING.value, heartbeat_at__lt=lease_ends)
     for attempt_id in _ids(stuck):
         if Attempt.objects.filter(stuck, pk=attempt_id).update(heartbeat_at=at):
             dispatch.judge(attempt_id)
