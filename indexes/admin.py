@@ -1,6 +1,6 @@
 """Rows of this floor for staff to look at. Services alone write them."""
 
-from typing import Any, override
+from typing import TYPE_CHECKING, Any, override
 
 from django.contrib import admin
 from django.db.models import Model
@@ -8,8 +8,14 @@ from django.http import HttpRequest
 
 from indexes.models import File, Page, Project, UpstreamFile
 
+if TYPE_CHECKING:
+    # Generic in its stubs only.
+    ModelAdmin = admin.ModelAdmin[Model]
+else:
+    ModelAdmin = admin.ModelAdmin
 
-class ReadOnlyAdmin[Row: Model](admin.ModelAdmin[Row]):
+
+class ReadOnlyAdmin(ModelAdmin):
     @override
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -24,14 +30,14 @@ class ReadOnlyAdmin[Row: Model](admin.ModelAdmin[Row]):
 
 
 @admin.register(Project)
-class ProjectAdmin(ReadOnlyAdmin[Project]):
+class ProjectAdmin(ReadOnlyAdmin):
     list_display = ("name", "status", "is_enrolled", "verified_at", "changed_at")
     list_filter = ("status", "is_enrolled")
     search_fields = ("name",)
 
 
 @admin.register(File)
-class FileAdmin(ReadOnlyAdmin[File]):
+class FileAdmin(ReadOnlyAdmin):
     list_display = ("filename", "project", "version", "standing", "published_at")
     list_filter = ("standing",)
     list_select_related = ("project",)
@@ -40,7 +46,7 @@ class FileAdmin(ReadOnlyAdmin[File]):
 
 
 @admin.register(UpstreamFile)
-class UpstreamFileAdmin(ReadOnlyAdmin[UpstreamFile]):
+class UpstreamFileAdmin(ReadOnlyAdmin):
     list_display = ("filename", "project", "version", "kind", "is_yanked")
     list_filter = ("kind", "is_yanked")
     list_select_related = ("project",)
@@ -48,7 +54,7 @@ class UpstreamFileAdmin(ReadOnlyAdmin[UpstreamFile]):
 
 
 @admin.register(Page)
-class PageAdmin(ReadOnlyAdmin[Page]):
+class PageAdmin(ReadOnlyAdmin):
     list_display = ("path", "media_type", "etag", "rendered_at")
     list_filter = ("media_type",)
     search_fields = ("path",)

@@ -119,13 +119,12 @@ def _file_changes(before: ProjectPage, after: ProjectPage) -> Iterator[Change]:
     old = {file.filename: file for file in before.files}
     new = {file.filename: file for file in after.files}
     for filename in sorted(old.keys() | new.keys()):
-        match old.get(filename), new.get(filename):
-            case ListedFile(), None:
-                yield FileRemoved(filename)
-            case None, ListedFile() as file:
-                yield FileAdded(file)
-            case ListedFile() as was, ListedFile() as file:
-                yield from _changes_of(was, file)
+        if filename not in new:
+            yield FileRemoved(filename)
+        elif filename not in old:
+            yield FileAdded(new[filename])
+        else:
+            yield from _changes_of(old[filename], new[filename])
 
 
 def _changes_of(was: ListedFile, file: ListedFile) -> Iterator[Change]:

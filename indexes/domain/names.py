@@ -1,14 +1,21 @@
 """Names of projects and versions, parsed at the edge (PEP 503, PEP 440, PEP 508)."""
 
 import re
-from typing import NewType
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from indexes.errors import IndexesError
 
-NormalizedName = NewType("NormalizedName", str)
+__all__ = [
+    "NAME_LENGTH",
+    "VERSION_LENGTH",
+    "InvalidProjectName",
+    "InvalidVersionName",
+    "NormalizedName",
+    "parse_project_name",
+    "parse_version",
+]
 
 NAME_LENGTH = 214
 VERSION_LENGTH = 128
@@ -44,7 +51,7 @@ def parse_project_name(value: str) -> NormalizedName:
     """
     if len(value) > NAME_LENGTH or not _NAME.fullmatch(value):
         raise InvalidProjectName(value)
-    return NormalizedName(canonicalize_name(value))
+    return canonicalize_name(value)
 
 
 def parse_version(value: str) -> Version:

@@ -242,10 +242,12 @@ def parse_json(body: bytes, *, base_url: str) -> ProjectPage:
 
 def _load(body: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(body)
+        data: Any = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidPage("it is not JSON") from error
-    meta = data.get("meta") if isinstance(data, dict) else None
+    if not isinstance(data, dict):
+        raise InvalidPage("it is not an object")
+    meta = data.get("meta")
     if not isinstance(meta, dict) or not isinstance(meta.get("api-version"), str):
         raise InvalidPage("it has no API version")
     if meta["api-version"].partition(".")[0] != "1":
