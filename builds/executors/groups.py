@@ -228,7 +228,7 @@ def _can_make_groups(parent: str) -> bool:
 
 
 def _own_groups() -> dict[str, str]:
-    """Folder of the group that this process is in, by controller; the unified hierarchy's name is empty."""
+    """Where this process is, by controller; the unified hierarchy has an empty name."""
     mounts: dict[str, tuple[str, str]] = {}
     with open("/proc/self/mountinfo", encoding="utf-8") as lines:
         for line in lines:

@@ -19,7 +19,8 @@ STAGE = "/tmp"  # noqa: S108 (a mount of our own there; it exists everywhere and
 INFO_FD, BLOCK_FD, SECCOMP_FD = 3, 4, 5
 FIRST_FREE_FD = 10
 OPEN_FILES = 4096
-FILE_MARGIN = 1024 * 1024
+FILE_MARGIN = 64 * 1024 * 1024
+MEMORY_MARGIN = 1024 * 1024 * 1024
 CPU_MARGIN = 5
 """Seconds; the watch over the whole group comes first."""
 
@@ -49,11 +50,10 @@ def launch(
         if config["uid"] is not None:
             _show(config["stage"])
         _limit(config["limits"], group)
-        if config["uid"] is not None:
-            os.setgroups([])
-            os.setresgid(config["uid"], config["uid"], config["uid"])
-            os.setresuid(config["uid"], config["uid"], config["uid"])
+        become(config["uid"])
         os.umask(0o022)
+        for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(ignored_by_python, signal.SIG_DFL)
         die_with_parent(parent)
         null = os.open("/dev/null", os.O_RDONLY)
         _place(
@@ -70,6 +70,14 @@ def launch(
     except BaseException as error:  # noqa: BLE001 (a fork must not run on into its parent's code)
         os.write(pipes.output, f"{type(error).__name__}: {error}".encode())
     os._exit(1)
+
+
+def become(uid: int | None) -> None:
+    """Give up root for the slot's user; nothing to do for a builder that is not root."""
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
 
 
 def die_with_parent(parent: int) -> None:
@@ -103,11 +111,11 @@ def _limit(limits: dict[str, Any], group: Group | None) -> None:
     _rlimit(resource.RLIMIT_CORE, 0)
     _rlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
     _rlimit(resource.RLIMIT_CPU, math.ceil(limits["cpu_seconds"]) + CPU_MARGIN)
-    # One file that reaches this has the folder over its limit already, so the watch names it.
+    # One file, with room for the watch over the folder to see the excess first.
     _rlimit(resource.RLIMIT_FSIZE, limits["disk"] + FILE_MARGIN)
     if group is None or "memory" not in group.controllers:
-        # Of one process. Twice, so that the watch over all of them sees the excess first.
-        _rlimit(resource.RLIMIT_DATA, 2 * limits["memory"])
+        # Of one process, with room for the watch over all of them to see the excess first.
+        _rlimit(resource.RLIMIT_DATA, limits["memory"] + MEMORY_MARGIN)
 
 
 def _rlimit(kind: int, value: int) -> None:

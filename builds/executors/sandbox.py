@@ -201,6 +201,7 @@ class SandboxHandle:
                 stderr=subprocess.PIPE,
                 pass_fds=(status_end,),
                 start_new_session=True,
+                bufsize=0,
                 env={},
                 cwd="/",
             )
@@ -213,7 +214,6 @@ class SandboxHandle:
         self._output = _pipe_of(self._supervisor.stdout)
         with contextlib.suppress(BrokenPipeError):
             self._control.write(json.dumps(configuration).encode() + b"\n")
-            self._control.flush()
         try:
             self._hear()
         except ExecutorError:

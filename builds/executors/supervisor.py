@@ -24,7 +24,7 @@ from collections import deque
 from typing import Any
 
 from builds.executors.groups import Group, Hierarchy
-from builds.executors.launcher import Descriptors, adopt_orphans, die_with_parent, launch
+from builds.executors.launcher import Descriptors, adopt_orphans, become, die_with_parent, launch
 from builds.executors.usage import (
     ProcessUsage,
     deleted_size,
@@ -35,12 +35,13 @@ from builds.executors.usage import (
 )
 
 TICK = 0.1
-POLLED_TICK = 0.2
-"""Where /proc must be read for what a control group would count."""
+"""Seconds between two looks at the limits."""
 SETUP_SECONDS = 30
 TEARDOWN_SECONDS = 20
 CHUNK = 1024 * 1024
 BUBBLEWRAP_PROCESSES = 2
+LIMIT_SIGNALS = {-signal.SIGXCPU: "cpu-time", -signal.SIGXFSZ: "disk-full"}
+"""What the rlimits of one process say, should they come before the watch over all."""
 SIGNALLED = 128
 """Bubblewrap gives the signal that ended a command as shells do, above this."""
 FREE_DISK = 512 * 1024 * 1024
@@ -134,10 +135,7 @@ class Supervisor:
         if self.config["index_socket"]:
             self.start_forwarder()
         if self.group is None or "pids" not in self.group.controllers:
-            # Given to the sandbox and not to bubblewrap, so that the processes that this user
-            # has elsewhere do not count.
-            limit = self.limits["processes"] + BUBBLEWRAP_PROCESSES
-            resource.prlimit(self.init, resource.RLIMIT_NPROC, (limit, limit))
+            self.limit_processes()
         self.release(block)
         self.disk.watch_temporary(self.init)
 
@@ -174,6 +172,23 @@ class Supervisor:
             raise Fault("the forwarder of the index could not enter the sandbox's network")
         os.close(taken)
 
+    def limit_processes(self) -> None:
+        """Limit the sandbox and not bubblewrap: what this user runs elsewhere must not count.
+
+        Done as the slot's user, who may; root may not everywhere (CAP_SYS_RESOURCE).
+        """
+        limit = self.limits["processes"] + BUBBLEWRAP_PROCESSES
+        child = os.fork()
+        if child == 0:
+            try:
+                become(self.config["uid"])
+                resource.prlimit(self.init, resource.RLIMIT_NPROC, (limit, limit))
+                os._exit(0)
+            finally:
+                os._exit(1)
+        if os.waitpid(child, 0)[1] != 0:
+            raise Fault("the number of processes could not be limited")
+
     def release(self, block: tuple[int, int]) -> None:
         """Let the command start, and return when the sandbox around it stands."""
         os.write(block[1], b"1")
@@ -198,7 +213,6 @@ class Supervisor:
         bubblewrap = os.pidfd_open(self.bubblewrap)
         for descriptor in (0, self.output.source, bubblewrap):
             events.register(descriptor, select.POLLIN)
-        tick = TICK if self.meter.is_counted else POLLED_TICK
         due = began
         while not self.ending:
             now = time.monotonic()
@@ -215,9 +229,9 @@ class Supervisor:
                 self.ending = "log-flood"
             elif bubblewrap in ready:
                 self.exit_code = self.reap_bubblewrap()
-                self.ending = self.exceeded() or "exited"
+                self.ending = self.exceeded() or LIMIT_SIGNALS.get(self.exit_code, "exited")
             elif now >= due:
-                due = now + tick
+                due = now + TICK
                 self.ending = self.exceeded() or self.overdue(now, began)
         os.close(bubblewrap)
 
@@ -362,7 +376,7 @@ class Meter:
         controllers = supervisor.group.controllers if supervisor.group else frozenset()
         self._counts_memory = "memory" in controllers
         self._counts_processes = "pids" in controllers
-        self.is_counted = self._counts_memory and self._counts_processes
+        self._is_counted = self._counts_memory and self._counts_processes
         self._cpu_seconds = 0.0
         self._peak_memory = 0
         self._threads = 0
@@ -377,7 +391,7 @@ class Meter:
             peak_memory = group.peak_memory()
             self._oom_kills = group.oom_kills()
             self._fork_failures = group.fork_failures()
-        if cpu_seconds is None or not self.is_counted:
+        if cpu_seconds is None or not self._is_counted:
             usage = ProcessUsage(self._supervisor.processes())
             self._threads = usage.threads
             cpu_seconds = usage.cpu_seconds if cpu_seconds is None else cpu_seconds
