@@ -3,6 +3,7 @@
 Events may come twice, late, or out of order; each is recorded once.
 """
 
+import json
 import logging
 import re
 from datetime import datetime
@@ -35,6 +36,9 @@ MAX_LOG = 48 * 1024 * 1024
 MAX_CHUNK = 1024 * 1024
 MAX_SEQUENCE = 2**31 - 1
 MAX_MESSAGE = 20_000
+MAX_STAGES = 100
+MAX_REPORT = 4 * 1024 * 1024
+"""Characters, as JSON."""
 LOG_CUT = "\n[the log was cut here: it is larger than what is kept]\n"
 
 _UNHEARD = {AttemptState.LOST, AttemptState.CANCELLED}
@@ -68,10 +72,12 @@ def record_event(*, attempt_id: UUID, lease: str, event: dict[str, Any], at: dat
 
 @transaction.atomic
 def _record_stage(attempt_id: UUID, event: StageStarted) -> None:
-    if event.stage not in set(Stage) or _moment(event.at) is None:
+    if event.stage not in list(Stage) or _moment(event.at) is None:
         logger.warning("attempt %s: no stage starts so: %r", attempt_id, event)
         return
     attempt = Attempt.objects.select_for_update().get(pk=attempt_id)
+    if len(attempt.stages) >= MAX_STAGES:
+        return
     attempt.stages = start_stage(attempt.stages, stage=event.stage, at=event.at)
     attempt.stage = attempt.stages[-1]["stage"]
     attempt.save(update_fields=["stages", "stage"])
@@ -82,7 +88,7 @@ def _record_log(attempt_id: UUID, event: LogWritten) -> None:
     is_sound = (
         isinstance(event.sequence, int)
         and 0 <= event.sequence <= MAX_SEQUENCE
-        and event.stage in set(Stage)
+        and event.stage in list(Stage)
         and isinstance(event.text, str)
     )
     if not is_sound:
@@ -112,7 +118,8 @@ def _record_log(attempt_id: UUID, event: LogWritten) -> None:
 
 
 def _record_end(attempt_id: UUID, event: Ended, at: datetime) -> None:
-    report = storable(event.report if isinstance(event.report, dict) else {})
+    is_sound = isinstance(event.report, dict) and len(json.dumps(event.report)) <= MAX_REPORT
+    report = storable(event.report) if is_sound else {}
     with transaction.atomic():
         if not _record_report(attempt_id, event, report):
             return
