@@ -1,17 +1,20 @@
 """Who an API request is from, and what its token allows."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from portal.accounts.models import ApiToken, User
 from portal.accounts.scopes import Scope
 from portal.accounts.services import authenticate_token
+
+if TYPE_CHECKING:
+    # At run time `rest_framework.views` loads this module first.
+    from rest_framework.views import APIView
 
 
 class ApiTokenAuthentication(BaseAuthentication):
@@ -45,7 +48,7 @@ class HasScope(BasePermission):
     message = "This token's scopes do not allow that: make one with the scope it needs."
     scope: Scope | None = None
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         if not isinstance(request.auth, ApiToken):
             return True
         needed = self.scope or getattr(view, "required_scope", None)
