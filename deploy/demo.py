@@ -141,18 +141,16 @@ def one_line(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def was_worked_on(request: Mapping[str, Any]) -> list[str]:
-    """Targets that were built since the request was made."""
-    return [
-        build["target"]
-        for build in request["builds"]
-        if build["ended_at"] and _time(build["ended_at"]) >= _time(request["created_at"])
-    ]
+def was_built_since(request: Mapping[str, Any], at: str) -> bool:
+    """Whether a build of the request ended after `at`."""
+    return any(
+        build["ended_at"] and _time(build["ended_at"]) >= _time(at) for build in request["builds"]
+    )
 
 
-def unrebuilt(requests: Mapping[Wish, Mapping[str, Any]]) -> str:
+def unrebuilt(requests: Mapping[Wish, Mapping[str, Any]], *, since: str) -> str:
     """The sentence for a run that found everything done; empty when something was built."""
-    if any(was_worked_on(request) for request in requests.values()):
+    if any(was_built_since(request, since) for request in requests.values()):
         return ""
     served = sum(1 for request in requests.values() for cell in cells_of(request) if cell.filename)
     failed = sum(
@@ -568,8 +566,8 @@ def demonstrate(portal: Portal, *, wait: float, patience: float) -> None:
     say(f"The portal answers at {portal.url}")
     portal.sign_in(MAINTAINER)
     say(f"Signed in as {MAINTAINER}, for development")
-    agreements = list(portal.rows("agreements/", **{"for": "consent"}))
-    ids = {}
+    agreements = list(portal.rows("agreements/"))
+    ids, asked_at = {}, []
     for wish in WISHES:
         say(f"\n{wish}")
         say(f"  {prove(portal, wish)}")
@@ -582,10 +580,11 @@ def demonstrate(portal: Portal, *, wait: float, patience: float) -> None:
         }
         request = portal.post("requests/", asked)
         ids[wish] = request["id"]
+        asked_at.append(request["planned_at"] or request["created_at"])
         say(f"  wheels requested for {len(request['targets'])} targets")
     say("\nBuilding")
     requests = follow(portal, ids, progress_for_output(), patience=patience)
-    nothing = unrebuilt(requests)
+    nothing = unrebuilt(requests, since=min(asked_at))
     if nothing:
         say(f"  {nothing}")
     show_coverage(requests)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +18,7 @@ from indexes.models import Project
 from indexes.services.refresh import refresh_project
 from portal.api.base import ApiViewSet
 from portal.consent.services import live_consents
-from portal.requests.services import demand
+from portal.requests.services import Demand, demand
 
 ROWS_AT_ONCE = 100
 IN_PATH = OpenApiParameter("name", str, OpenApiParameter.PATH, description="Of the project.")
@@ -31,11 +31,22 @@ def project_named(name: str) -> Project:
     return known or refresh_project(name=normalized, at=timezone.now())
 
 
+class DemandSerializer(serializers.Serializer[Any]):
+    """What people ask for and no consent covers."""
+
+    petitions = serializers.IntegerField()
+    people = serializers.IntegerField()
+    specifiers = serializers.SerializerMethodField(help_text="How many ask for what.")
+
+    def get_specifiers(self, asked: Demand) -> dict[str, int]:
+        return dict(asked.specifiers)
+
+
 class ProjectSerializer(serializers.ModelSerializer[Project]):
     is_consented = serializers.SerializerMethodField(
         help_text="Whether a consent stands: without one nothing of it is built."
     )
-    demand = serializers.SerializerMethodField(help_text="People who ask for its wheels.")
+    demand = serializers.SerializerMethodField()
     overlay_url = serializers.SerializerMethodField(
         help_text="Upstream's files and ours: safe as the only index."
     )
@@ -61,8 +72,9 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
     def get_is_consented(self, project: Project) -> bool:
         return live_consents(project).exists()
 
-    def get_demand(self, project: Project) -> int:
-        return demand(project)
+    @extend_schema_field(DemandSerializer)
+    def get_demand(self, project: Project) -> dict[str, Any]:
+        return dict(DemandSerializer(demand(project)).data)
 
     def get_overlay_url(self, project: Project) -> str:
         return f"{settings.AFFINEUR_PUBLIC_URL}/simple/{project.name}/"

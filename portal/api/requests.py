@@ -5,16 +5,19 @@ from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
 from portal.accounts.scopes import Scope
 from portal.api.base import PERSONAL, ApiViewSet
-from portal.api.builds import BuildSerializer, shown_builds
+from portal.api.builds import TURNS, BuildSerializer, shown_builds
 from portal.requests.models import Request
-from portal.requests.services import make_request
+from portal.requests.services import make_request, request_status
+from portal.requests.status import RequestState
+
+STATES = [(state.value, state.label) for state in RequestState]
 
 
 class RequestRefusalSerializer(serializers.Serializer[Any]):
@@ -30,9 +33,18 @@ class AlreadyServedSerializer(serializers.Serializer[Any]):
     filename = serializers.CharField()
 
 
+class UncoveredSerializer(serializers.Serializer[Any]):
+    version = serializers.CharField()
+    target = serializers.CharField()
+
+
 class RequestSerializer(serializers.ModelSerializer[Request]):
     project = serializers.CharField(source="project.name")
     targets = serializers.ListField(child=serializers.CharField())
+    state = serializers.SerializerMethodField()
+    turn = serializers.SerializerMethodField(help_text="Who can do something now.")
+    words = serializers.SerializerMethodField(help_text="Where it stands, in words.")
+    uncovered = UncoveredSerializer(many=True, help_text="Gaps that wait for a consent.")
     refusals = RequestRefusalSerializer(many=True)
 
     class Meta:
@@ -44,12 +56,27 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
             "targets",
             "reason",
             "is_petition",
+            "state",
+            "turn",
+            "words",
+            "uncovered",
             "refusals",
             "note",
             "created_at",
             "planned_at",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=STATES))
+    def get_state(self, request: Request) -> str:
+        return request_status(request).state.value
+
+    @extend_schema_field(serializers.ChoiceField(choices=TURNS))
+    def get_turn(self, request: Request) -> str:
+        return request_status(request).turn.value
+
+    def get_words(self, request: Request) -> str:
+        return request_status(request).words
 
 
 class RequestDetailSerializer(RequestSerializer):
@@ -93,11 +120,14 @@ class RequestViewSet(ApiViewSet):
         return Request.objects.filter(user=self.person).select_related("project")
 
     def list(self, request: HttpRequest) -> Response:
-        return self.page_of(self.get_queryset(), RequestSerializer)
+        return self.page_of(self.get_queryset().prefetch_related("builds"), RequestSerializer)
 
     @extend_schema(request=RequestWishSerializer, responses={201: RequestDetailSerializer})
     def create(self, request: HttpRequest) -> Response:
-        """Without a consent it becomes a petition: it waits, and nothing runs."""
+        """Without a consent it is a petition: it waits, and nothing runs.
+
+        What you asked for before is planned again instead.
+        """
         wish = RequestWishSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         asked = wish.validated_data
