@@ -248,17 +248,31 @@ def _archive_rank(filename: str) -> int:
 
 
 def releases_of(project: ProjectFacts) -> list[Release]:
-    """The releases that upstream has, newest first; a file of ours alone makes none."""
-    upstream: dict[str, list[ReleaseFile]] = {}
-    ours: dict[str, list[ReleaseFile]] = {}
+    """The releases that upstream has, newest first; a file of ours alone makes none.
+
+    Versions that are equal are one release, however they are written: it goes by the name that
+    its sources have.
+    """
+    upstream: dict[Version, list[ReleaseFile]] = {}
+    ours: dict[Version, list[ReleaseFile]] = {}
     for file in project.files:
         if file.kind is not FileKind.OTHER:
-            (ours if file.is_ours else upstream).setdefault(file.version, []).append(file)
-    versions = sorted(((Version(name), name) for name in upstream), reverse=True)
+            (ours if file.is_ours else upstream).setdefault(_version(file.version), []).append(file)
     return [
-        Release(name, version, tuple(upstream[name]), tuple(ours.get(name, ())), age)
-        for age, (version, name) in enumerate(versions)
+        Release(
+            name=min(upstream[version], key=lambda file: file.kind is not FileKind.SDIST).version,
+            version=version,
+            upstream=tuple(upstream[version]),
+            ours=tuple(ours.get(version, ())),
+            age=age,
+        )
+        for age, version in enumerate(sorted(upstream, reverse=True))
     ]
+
+
+@lru_cache(maxsize=4096)
+def _version(name: str) -> Version:
+    return Version(name)
 
 
 @lru_cache(maxsize=4096)
@@ -283,6 +297,7 @@ class Settler:
 
     def __init__(self, project: ProjectFacts, targets: Sequence[Target]) -> None:
         self._project = project
+        self._project_refusal = _project_refusal(project)
         self._targets = targets
         self._pythons = {target.name: target.full_python_version for target in targets}
         self._ranks: dict[tuple[str, str], Mapping[str, int]] = {}
@@ -334,6 +349,8 @@ class Settler:
         for _, file in wheels:
             if file.is_ours and file.standing is not Standing.SUPERSEDED:
                 return self._withdrawn(release, target, file)
+        if self._project_refusal is not None:
+            return replace(self._project_refusal, version=release.name, target=target.name)
         sdist = release.sdist(is_pinned=is_pinned)
         if sdist is None:
             return self._unbuildable(release, target, is_pinned=is_pinned)
