@@ -39,6 +39,7 @@ from builds.domain.limits import MEBIBYTE
 from builds.domain.outcomes import Outcome
 from builds.domain.targets import Target
 from builds.runner.problems import WheelProblem
+from builds.runner.zips import verify_directory
 
 CHUNK = 1 << 16
 UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
@@ -110,7 +111,10 @@ def read_wheel(path: Path, limits: WheelLimits | None = None) -> WheelFacts:
     if size > limits.size:
         raise _malformed(f"it is larger than {limits.size} bytes", f"{size} bytes")
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        with path.open("rb") as file:
+            verify_directory(file, limits.members)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with zipfile.ZipFile(path) as archive:
             members = _members(archive, size, limits)
             dist_info = _dist_info(members, project, version)
             documents = {
@@ -119,8 +123,6 @@ def read_wheel(path: Path, limits: WheelLimits | None = None) -> WheelFacts:
             }
             record = _record(documents["RECORD"], dist_info, members)
             elf = _verify_contents(archive, members, record)
-            file.seek(0)
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise _malformed("it is not a sound zip archive", str(error)) from error
     wheel = _headers(_present(documents["WHEEL"], "WHEEL"))
@@ -175,7 +177,7 @@ def check_wheel(
             "was built for.",
             facts.filename,
         )
-    if not _admits(facts.requires_python, target.python_version):
+    if not SpecifierSet(facts.requires_python).contains(target.full_python_version):
         raise WheelProblem(
             Outcome.WHEEL_OTHER_TARGET,
             f"The wheel of {project} {version} asks for Python {facts.requires_python}, so it "
@@ -465,12 +467,6 @@ def _requires_python(metadata: Message) -> str:
     except InvalidSpecifier as error:
         raise _malformed("its Requires-Python is not one", f"Requires-Python: {value}") from error
     return value
-
-
-def _admits(requires_python: str, python_version: str) -> bool:
-    """Whether some micro release of `python_version` ("3.12") fits."""
-    specifiers = SpecifierSet(requires_python)
-    return any(specifiers.contains(f"{python_version}.{micro}") for micro in (0, 1, 5, 99))
 
 
 def _console_scripts(document: bytes | None) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,113 @@
+"""Stages resolve and build: the project's own code runs here, in the sandbox."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from builds.domain.outcomes import Outcome
+from builds.runner.attempt import Attempt
+from builds.runner.environment import PROGRAMS, PYTHON, Place, install, installed
+from builds.runner.inspect import SdistFacts
+from builds.runner.workfolder import UntrustedFileError, list_left, read_left, take_left
+
+SOURCES = Path("/build/src")
+LONGEST_RESULT = 1 << 20
+MOST_REQUIREMENTS = 1000
+
+
+def resolve(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:
+    """Install what the build needs: what the sources declare, then what their backend asks for."""
+    install_requirements(attempt, place, sdist.requires)
+    call_hook(
+        attempt,
+        place,
+        sdist,
+        hook="get_requires_for_build_wheel",
+        result="out/requires.json",
+        failure=Outcome.REQUIREMENTS_UNRESOLVABLE,
+    )
+    install_requirements(attempt, place, _asked_for(attempt, place))
+    attempt.report["resolved"] = installed(place)
+
+
+def build(attempt: Attempt, place: Place, sdist: SdistFacts) -> Path:
+    """Build; returns the one wheel, a file of this job."""
+    call_hook(
+        attempt,
+        place,
+        sdist,
+        "/build/wheels",
+        hook="build_wheel",
+        result="out/wheel.json",
+        failure=Outcome.BUILD_FAILED,
+    )
+    wheels = [name for name in list_left(place.work, "wheels") if name.endswith(".whl")]
+    if not wheels:
+        raise attempt.problem(Outcome.NO_WHEEL, attempt.journal.evidence())
+    if len(wheels) > 1:
+        raise attempt.problem(Outcome.SEVERAL_WHEELS, ", ".join(wheels)[:500])
+    taken = attempt.folder("built") / wheels[0]
+    try:
+        take_left(place.work, f"wheels/{wheels[0]}", taken, limit=attempt.bench.wheel_limits.size)
+    except UntrustedFileError as error:
+        raise attempt.problem(Outcome.WHEEL_MALFORMED, str(error)) from error
+    attempt.journal.say(f"built {wheels[0]}, {taken.stat().st_size} bytes")
+    return taken
+
+
+def call_hook(
+    attempt: Attempt,
+    place: Place,
+    sdist: SdistFacts,
+    *arguments: str,
+    hook: str,
+    result: str,
+    failure: Outcome,
+) -> None:
+    """Call a hook of the build backend; what it returns is left in `result`."""
+    attempt.journal.say(f"calling {hook} of {sdist.backend}")
+    attempt.run(
+        [
+            PYTHON,
+            PROGRAMS / "hooks.py",
+            hook,
+            sdist.backend,
+            json.dumps(sdist.backend_path),
+            f"/build/{result}",
+            *arguments,
+        ],
+        work=place.work,
+        failure=failure,
+        environment=place.variables,
+        mounts=place.mounts,
+        index=place.index,
+        cwd=SOURCES / sdist.folder,
+    )
+
+
+def install_requirements(attempt: Attempt, place: Place, requirements: Sequence[str]) -> None:
+    """Install build requirements, each of which must be one (PEP 508)."""
+    try:
+        parsed = [str(Requirement(requirement)) for requirement in requirements]
+    except InvalidRequirement as error:
+        raise attempt.problem(Outcome.REQUIREMENTS_UNRESOLVABLE, str(error)) from error
+    if parsed:
+        attempt.journal.say("installing " + ", ".join(parsed))
+        install(attempt, place, parsed, failure=Outcome.REQUIREMENTS_UNRESOLVABLE)
+
+
+def _asked_for(attempt: Attempt, place: Place) -> list[str]:
+    """What the backend asks for besides; it is the project's word, so it is read with care."""
+    try:
+        asked = json.loads(read_left(place.work, "out/requires.json", limit=LONGEST_RESULT))
+    except (UntrustedFileError, ValueError, RecursionError) as error:
+        raise attempt.problem(Outcome.REQUIREMENTS_UNRESOLVABLE, str(error)) from error
+    is_list = isinstance(asked, list) and all(isinstance(item, str) for item in asked)
+    if not is_list or len(asked) > MOST_REQUIREMENTS:
+        raise attempt.problem(
+            Outcome.REQUIREMENTS_UNRESOLVABLE,
+            "get_requires_for_build_wheel returned no list of requirements",
+        )
+    return list(asked)

@@ -1,0 +1,138 @@
+"""Stage resolve, and what smoke shares with it: virtual environments made inside the sandbox."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from builds.domain.outcomes import Outcome
+from builds.executors.base import Mount
+from builds.runner.attempt import Attempt
+from builds.runner.interpreters import Interpreter
+from builds.runner.problems import JobProblem
+from builds.runner.proxy import INDEX_URL, Downloaded, IndexProxy
+from builds.runner.workfolder import list_left
+from indexes.domain.files import FileKind, parse_filename
+from indexes.domain.names import NormalizedName
+
+INSIDE = Path("/opt/affineur")
+UV = INSIDE / "uv"
+PROGRAMS = INSIDE / "inside"
+ENVIRONMENT = Path("/build/env")
+PYTHON = ENVIRONMENT / "bin" / "python"
+_DIST_INFO = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.(dist|egg)-info")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A work folder with a virtual environment in it, and its way to the index."""
+
+    work: Path
+    interpreter: Interpreter
+    mounts: tuple[Mount, ...]
+    variables: Mapping[str, str]
+    proxy: IndexProxy
+    index: Path
+
+
+def variables(source_date_epoch: int) -> dict[str, str]:
+    """Return the whole environment of a command: the same on every builder, at every time."""
+    # CFLAGS replace the interpreter's own in setuptools, so they are complete; debugging
+    # information would carry paths into the wheel.
+    flags = "-O2 -g0 -fwrapv -DNDEBUG"
+    return {
+        "CFLAGS": flags,
+        "CXXFLAGS": flags,
+        "HOME": "/build/home",
+        "LC_ALL": "C.UTF-8",
+        "PATH": f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_INDEX_URL": INDEX_URL,
+        "PIP_NO_INPUT": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "SOURCE_DATE_EPOCH": str(source_date_epoch),
+        "TMPDIR": "/tmp",  # noqa: S108 - the sandbox's own
+        "TZ": "UTC",
+        "UV_CACHE_DIR": "/build/cache",
+        "UV_DEFAULT_INDEX": INDEX_URL,
+        # The index proxy hands a file out once it has it whole.
+        "UV_HTTP_TIMEOUT": "900",
+        "UV_NO_CONFIG": "1",
+        "UV_NO_PROGRESS": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "VIRTUAL_ENV": str(ENVIRONMENT),
+    }
+
+
+def make_place(
+    attempt: Attempt,
+    *,
+    work: Path,
+    interpreter: Interpreter,
+    source_date_epoch: int,
+    proxy: IndexProxy,
+    index: Path,
+) -> Place:
+    """Make the virtual environment."""
+    (work / "home").mkdir()
+    mounts = (
+        Mount(attempt.bench.uv, UV),
+        Mount(Path(__file__).parent / "inside", PROGRAMS),
+        *interpreter.mounts,
+    )
+    place = Place(work, interpreter, mounts, variables(source_date_epoch), proxy, index)
+    attempt.run(
+        [UV, "venv", "--quiet", "--no-project", "--python", interpreter.path, ENVIRONMENT],
+        work=work,
+        failure=Outcome.BUILDER_FAULT,
+        environment=place.variables,
+        mounts=mounts,
+    )
+    return place
+
+
+def install(
+    attempt: Attempt, place: Place, requirements: Iterable[str], *, failure: Outcome
+) -> None:
+    """Install into the environment, through the index alone."""
+    seen = len(place.proxy.unreachable)
+    try:
+        attempt.run(
+            [UV, "pip", "install", "--python", PYTHON, "--", *requirements],
+            work=place.work,
+            failure=failure,
+            environment=place.variables,
+            mounts=place.mounts,
+            index=place.index,
+        )
+    except JobProblem as problem:
+        if problem.outcome is failure and len(place.proxy.unreachable) > seen:
+            raise attempt.problem(
+                Outcome.UPSTREAM_UNREACHABLE, place.proxy.unreachable[-1]
+            ) from problem
+        raise
+
+
+def installed(place: Place) -> list[dict[str, Any]]:
+    """What is in the environment: name, version, and the file each came from, as reported."""
+    site = ".".join(place.interpreter.version.split(".")[:2])
+    free = "t" if place.interpreter.tag.endswith("t") else ""
+    names = list_left(place.work, f"env/lib/python{site}{free}/site-packages")
+    found = [match for name in names if (match := _DIST_INFO.fullmatch(name))]
+    return [_with_file(match["name"], match["version"], place.proxy.downloaded) for match in found]
+
+
+def _with_file(name: str, version: str, downloaded: Iterable[Downloaded]) -> dict[str, Any]:
+    project = NormalizedName(canonicalize_name(name))
+    facts: dict[str, Any] = {"name": project, "version": version}
+    for file in downloaded:
+        parsed = parse_filename(file.filename, project)
+        if parsed.kind is not FileKind.OTHER and str(parsed.version) == version:
+            facts |= {"filename": file.filename, "sha256": file.sha256, "url": file.url}
+    return facts

@@ -1,0 +1,155 @@
+"""Which Python interpreters a builder has: found by configuration, each probed once."""
+
+import glob
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from builds.domain.targets import Target
+from builds.executors.base import Mount
+
+USUAL_PLACES = (
+    "~/.local/share/uv/python/cpython-*/bin/python3",
+    "~/.pyenv/versions/*/bin/python3",
+    "/opt/python/cp*/bin/python3",
+    "/usr/local/bin/python3",
+    "/usr/local/bin/python3.*",
+    "/usr/bin/python3",
+    "/usr/bin/python3.*",
+)
+"""Where interpreters are when an operator names none."""
+PROBE_SECONDS = 20
+SYSTEM = Path("/usr")
+# Runs on interpreters as old as 3.6.
+PROBE = """
+import json, os, platform, sys, sysconfig
+base = getattr(sys, "_base_executable", None) or sys.executable
+print(json.dumps({
+    "executable": os.path.realpath(sys.executable),
+    "base": os.path.realpath(base),
+    "prefix": os.path.realpath(sys.base_prefix),
+    "implementation": sys.implementation.name,
+    "version": platform.python_version(),
+    "tag": "cp%d%d%s" % (sys.version_info[0], sys.version_info[1],
+                         "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""),
+    "soabi": sysconfig.get_config_var("SOABI") or "",
+    "platform": sysconfig.get_platform(),
+    "libc": " ".join(platform.libc_ver()),
+    "has_headers": os.path.isfile(
+        os.path.join(sysconfig.get_paths()["include"], "Python.h")),
+}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """An interpreter that builds can use. `tag` is "cp312", or "cp313t" for a free-threaded one."""
+
+    path: Path
+    prefix: Path
+    tag: str
+    version: str
+    soabi: str
+    machine: str
+    libc: str
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """What a sandbox must show for it to run, beside the system."""
+        if self.prefix.is_relative_to(SYSTEM):
+            return ()
+        return (Mount(self.prefix, self.prefix),)
+
+    @property
+    def micro(self) -> tuple[int, ...]:
+        """For order: the numbers of its version."""
+        return tuple(int(part) for part in self.version.split(".") if part.isdecimal())
+
+
+def find_interpreters(
+    patterns: Sequence[str] = (), *, uv: Path | None = None
+) -> tuple[Interpreter, ...]:
+    """Probe what the patterns match, or what is in the usual places and what uv knows.
+
+    One interpreter is named once, however many paths lead to it. Those without headers are left
+    out: an extension cannot be built with them, and the fault would look like the project's.
+    """
+    places = list(patterns) or [*USUAL_PLACES, *_known_to_uv(uv)]
+    found: dict[Path, Interpreter] = {}
+    for path in _matches(places):
+        interpreter = probe(path)
+        if interpreter is not None:
+            found.setdefault(interpreter.path, interpreter)
+    return tuple(sorted(found.values(), key=lambda found: (found.micro, found.path)))
+
+
+def probe(path: Path) -> Interpreter | None:
+    """Run the interpreter at `path` once; None for what is no usable CPython, or a shim of one."""
+    try:
+        answer = subprocess.run(
+            [path, "-I", "-c", PROBE],
+            capture_output=True,
+            check=True,
+            timeout=PROBE_SECONDS,
+            env={"PATH": os.defpath},
+        )
+        facts = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    is_shim = facts["executable"] != os.path.realpath(path)
+    if is_shim or facts["implementation"] != "cpython" or not facts["has_headers"]:
+        return None
+    return Interpreter(
+        path=Path(facts["base"]),
+        prefix=Path(facts["prefix"]),
+        tag=facts["tag"],
+        version=facts["version"],
+        soabi=facts["soabi"],
+        machine=facts["platform"].partition("-")[2].replace("-", "_"),
+        libc=facts["libc"],
+    )
+
+
+def choose(interpreters: Iterable[Interpreter], target: Target) -> Interpreter | None:
+    """Return the newest interpreter that builds for `target`, natively; None without one."""
+    tag = target.interpreter + ("t" if target.abi.endswith("t") else "")
+    fitting = [
+        interpreter
+        for interpreter in interpreters
+        if interpreter.tag == tag
+        and interpreter.machine == platform.machine()
+        and target.platform.endswith(f"_{interpreter.machine}")
+    ]
+    return max(fitting, key=lambda interpreter: interpreter.micro, default=None)
+
+
+def _matches(patterns: Iterable[str]) -> list[Path]:
+    paths: dict[Path, None] = {}
+    for pattern in patterns:
+        for match in sorted(glob.glob(os.path.expanduser(pattern))):  # noqa: PTH111, PTH207 - a pattern, not a path
+            # One probe for all names of one file.
+            paths.setdefault(Path(os.path.realpath(match)))
+    return [path for path in paths if os.access(path, os.X_OK) and "-config" not in path.name]
+
+
+def _known_to_uv(uv: Path | None) -> list[str]:
+    if uv is None:
+        return []
+    command = [
+        str(uv),
+        "python",
+        "list",
+        "--only-installed",
+        "--output-format",
+        "json",
+        "--no-config",
+    ]
+    try:
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=PROBE_SECONDS)
+        return [glob.escape(known["path"]) for known in json.loads(answer.stdout)]
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,234 @@
+"""The way of one job: fetch, inspect, resolve, build, repair, check, smoke, upload.
+
+Whatever happens, it ends with exactly one `Ended`. Its `report` holds, as far as the job came:
+"builder", "target", "limits", "log_sha256"; "interpreter" (tag, version, soabi, libc, path);
+"source_date_epoch"; "sdist" (what it says of itself); "resolved" and "runtime" (name, version,
+filename, sha256, url each); "grafted" (members that repair added); "modules"; "wheel" (filename,
+sha256, size, uploaded_as).
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from builds.domain.outcomes import Outcome
+from builds.domain.targets import UnknownTarget, parse_target
+from builds.executors.base import Executor, ExecutorError
+from builds.runner.attempt import Attempt, Bench, Journal, utc_now
+from builds.runner.build import build, resolve
+from builds.runner.check import check_wheel, read_wheel
+from builds.runner.environment import make_place
+from builds.runner.events import Emit, Ended, Stage
+from builds.runner.fetch import fetch
+from builds.runner.inspect import SdistFacts, read_sdist, unpack
+from builds.runner.interpreters import Interpreter, choose
+from builds.runner.job import Job
+from builds.runner.problems import JobProblem, LeaseGoneError
+from builds.runner.proxy import IndexProxy
+from builds.runner.repair import repair
+from builds.runner.smoke import smoke
+from builds.runner.upload import upload
+from indexes.domain.names import parse_project_name
+
+WATCH_SECONDS = 0.2
+"""Between looks at the lease and at the log, while a command runs."""
+
+logger = logging.getLogger(__name__)
+
+
+def run_job(
+    job: Job,
+    *,
+    executor: Executor,
+    emit: Emit,
+    bench: Bench,
+    is_live: Callable[[], bool],
+    now: Callable[[], datetime] = utc_now,
+) -> None:
+    """Run the job and tell how it went. `is_live` turns false once the lease is gone."""
+    journal = Journal(emit, limit=job.limits.log)
+    report = {"builder": bench.name, "limits": asdict(job.limits), "target": job.target}
+    try:
+        attempt = Attempt(
+            job,
+            target=parse_target(job.target),
+            executor=executor,
+            bench=bench,
+            journal=journal,
+            is_live=is_live,
+            now=now,
+        )
+        report = attempt.report
+        with _watched(attempt):
+            _run(attempt)
+        problem = attempt.problem(Outcome.BUILT)
+    except LeaseGoneError:
+        problem = _problem(job, Outcome.CANCELLED, "the lease is gone")
+    except JobProblem as error:
+        problem = error
+    except UnknownTarget as error:
+        problem = _problem(job, Outcome.NO_INTERPRETER, str(error))
+    except ExecutorError as error:
+        logger.exception("the sandbox failed during attempt %s", job.attempt)
+        problem = _problem(job, Outcome.BUILDER_FAULT, str(error))
+    except Exception as error:
+        logger.exception("attempt %s failed by a fault of ours", job.attempt)
+        problem = _problem(job, Outcome.BUILDER_FAULT, f"{type(error).__name__}: {error}")
+    journal.close()
+    emit(
+        Ended(
+            outcome=problem.outcome.value,
+            message=problem.message,
+            evidence=problem.evidence[:1000].replace("\0", "\ufffd"),
+            at=now().isoformat(),
+            report={**report, "log_sha256": journal.sha256},
+        )
+    )
+
+
+def _problem(job: Job, outcome: Outcome, evidence: str) -> JobProblem:
+    sentence = outcome.sentence(project=job.project, version=job.version, target=job.target)
+    return JobProblem(outcome, sentence, evidence)
+
+
+def _run(attempt: Attempt) -> None:
+    attempt.enter(Stage.FETCH)
+    interpreter = _interpreter(attempt)
+    archive = fetch(attempt)
+
+    attempt.enter(Stage.INSPECT)
+    work = attempt.folder("build")
+    sdist = _inspect(attempt, archive, work)
+
+    bench, job = attempt.bench, attempt.job
+    cutoff = datetime.fromisoformat(job.cutoff) if job.cutoff else None
+    epoch = sdist.source_date_epoch
+
+    def index(cutoff: datetime | None) -> IndexProxy:
+        return IndexProxy(
+            job.upstream,
+            cache=bench.cache,
+            client=bench.client,
+            cutoff=cutoff,
+            is_live=attempt.is_live,
+        )
+
+    attempt.enter(Stage.RESOLVE)
+    proxy = index(cutoff)
+    with proxy.serve(attempt.folder("index")) as socket:
+        place = make_place(
+            attempt,
+            work=work,
+            interpreter=interpreter,
+            source_date_epoch=epoch,
+            proxy=proxy,
+            index=socket,
+        )
+        resolve(attempt, place, sdist)
+        attempt.enter(Stage.BUILD)
+        wheel = build(attempt, place, sdist)
+
+    attempt.enter(Stage.REPAIR)
+    facts = read_wheel(wheel, bench.wheel_limits)
+    wheel = repair(attempt, wheel, facts, interpreter=interpreter, epoch=epoch)
+
+    attempt.enter(Stage.CHECK)
+    facts = read_wheel(wheel, bench.wheel_limits)
+    check_wheel(
+        facts,
+        project=parse_project_name(job.project),
+        version=Version(job.version),
+        target=attempt.target,
+    )
+    attempt.journal.say(
+        f"{len(facts.members)} files, {len(facts.elf)} of machine code; "
+        f"modules: {', '.join(facts.modules) or 'none'}"
+    )
+
+    attempt.enter(Stage.SMOKE)
+    # A user installs today, whatever the build was made as of.
+    proxy = index(None)
+    with proxy.serve(attempt.folder("smoke-index")) as socket:
+        smoke(
+            attempt,
+            wheel,
+            facts,
+            interpreter=interpreter,
+            epoch=epoch,
+            proxy=proxy,
+            index=socket,
+        )
+
+    attempt.enter(Stage.UPLOAD)
+    upload(attempt, wheel)
+
+
+def _interpreter(attempt: Attempt) -> Interpreter:
+    interpreters = attempt.bench.interpreters
+    interpreter = choose(interpreters, attempt.target)
+    if interpreter is None:
+        held = ", ".join(f"{held.tag} ({held.machine})" for held in interpreters) or "none"
+        raise attempt.problem(Outcome.NO_INTERPRETER, f"interpreters here: {held}")
+    attempt.report["interpreter"] = {
+        "tag": interpreter.tag,
+        "version": interpreter.version,
+        "soabi": interpreter.soabi,
+        "libc": interpreter.libc,
+        "path": str(interpreter.path),
+    }
+    return interpreter
+
+
+def _inspect(attempt: Attempt, archive: Path, work: Path) -> SdistFacts:
+    job, limits = attempt.job, attempt.bench.sdist_limits
+    sources = work / "src"
+    for name in ("src", "out", "wheels"):
+        (work / name).mkdir()
+    try:
+        Version(job.version)
+    except InvalidVersion as error:
+        raise attempt.problem(Outcome.SDIST_MALFORMED, str(error)) from error
+    top, epoch = unpack(archive, sources, filename=job.sdist.filename, limits=limits)
+    sdist = read_sdist(
+        sources,
+        top=top,
+        epoch=epoch,
+        project=job.project,
+        version=job.version,
+        limits=limits,
+    )
+    attempt.report["source_date_epoch"] = epoch
+    attempt.report["sdist"] = {
+        "backend": sdist.backend,
+        "requires": list(sdist.requires),
+        "metadata": dict(sdist.metadata),
+    }
+    requires = ", ".join(sdist.requires) or "nothing"
+    attempt.journal.say(f"unpacked {top}; backend {sdist.backend}; requires {requires}")
+    return sdist
+
+
+@contextmanager
+def _watched(attempt: Attempt) -> Iterator[None]:
+    """Meanwhile, a thread sends the log as it comes and kills what runs without a lease."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(WATCH_SECONDS):
+            attempt.journal.tick()
+            if not attempt.is_live():
+                attempt.stop()
+
+    thread = threading.Thread(target=watch, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
