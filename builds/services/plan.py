@@ -77,7 +77,14 @@ def wanted_targets(names: Sequence[str]) -> tuple[Target, ...]:
 
 def project_facts(project: Project) -> ProjectFacts:
     """What we know of a project's files, in two queries."""
-    upstream = UpstreamFile.objects.filter(project=project).values_list(
+    return facts_of([project])[project.pk]
+
+
+def facts_of(projects: Sequence[Project]) -> dict[int, ProjectFacts]:
+    """What we know of the files of some projects, by primary key, in two queries."""
+    files: dict[int, list[ReleaseFile]] = {project.pk: [] for project in projects}
+    upstream = UpstreamFile.objects.filter(project__in=projects).values_list(
+        "project_id",
         "filename",
         "kind",
         "version",
@@ -87,51 +94,60 @@ def project_facts(project: Project) -> ProjectFacts:
         "yanked_reason",
         "uploaded_at",
     )
-    ours = File.objects.filter(project=project).values_list(
-        "filename", "version", "requires_python", "sha256", "standing", "standing_reason"
+    for (
+        pk,
+        filename,
+        kind,
+        version,
+        requires_python,
+        sha256,
+        is_yanked,
+        reason,
+        uploaded_at,
+    ) in upstream.iterator():
+        files[pk].append(
+            ReleaseFile(
+                filename=filename,
+                kind=FileKind(kind),
+                version=version,
+                requires_python=requires_python,
+                sha256=sha256,
+                is_yanked=is_yanked,
+                reason=reason,
+                uploaded_at=uploaded_at,
+            )
+        )
+    ours = File.objects.filter(project__in=projects).values_list(
+        "project_id",
+        "filename",
+        "version",
+        "requires_python",
+        "sha256",
+        "standing",
+        "standing_reason",
     )
-    return ProjectFacts(
-        name=project.name,
-        status=ProjectStatus(project.status),
-        status_reason=project.status_reason,
-        files=(
-            *(
-                ReleaseFile(
-                    filename=filename,
-                    kind=FileKind(kind),
-                    version=version,
-                    requires_python=requires_python,
-                    sha256=sha256,
-                    is_yanked=is_yanked,
-                    reason=reason,
-                    uploaded_at=uploaded_at,
-                )
-                for (
-                    filename,
-                    kind,
-                    version,
-                    requires_python,
-                    sha256,
-                    is_yanked,
-                    reason,
-                    uploaded_at,
-                ) in upstream.iterator()
-            ),
-            *(
-                ReleaseFile(
-                    filename=filename,
-                    kind=FileKind.WHEEL,
-                    version=version,
-                    requires_python=requires_python,
-                    sha256=sha256,
-                    is_yanked=standing == Standing.YANKED,
-                    reason=reason,
-                    standing=Standing(standing),
-                )
-                for filename, version, requires_python, sha256, standing, reason in ours.iterator()
-            ),
-        ),
-    )
+    for pk, filename, version, requires_python, sha256, standing, reason in ours.iterator():
+        files[pk].append(
+            ReleaseFile(
+                filename=filename,
+                kind=FileKind.WHEEL,
+                version=version,
+                requires_python=requires_python,
+                sha256=sha256,
+                is_yanked=standing == Standing.YANKED,
+                reason=reason,
+                standing=Standing(standing),
+            )
+        )
+    return {
+        project.pk: ProjectFacts(
+            name=project.name,
+            status=ProjectStatus(project.status),
+            status_reason=project.status_reason,
+            files=tuple(files[project.pk]),
+        )
+        for project in projects
+    }
 
 
 def preview(*, project: Project, specifiers: str, targets: Sequence[str]) -> Preview:
@@ -139,8 +155,20 @@ def preview(*, project: Project, specifiers: str, targets: Sequence[str]) -> Pre
 
     Without targets the deployment's own are meant. Raises `InvalidSpecifiers`, `UnknownTarget`.
     """
-    planned = _plan(project, specifiers, wanted_targets(targets))
-    return Preview(planned.served, planned.gaps, planned.refusals)
+    return previews(wishes=[(project, specifiers)], targets=targets)[0]
+
+
+def previews(
+    *, wishes: Sequence[tuple[Project, str]], targets: Sequence[str] = ()
+) -> list[Preview]:
+    """A preview of each (project, specifiers), all in two queries."""
+    asked = wanted_targets(targets)
+    facts = facts_of(list({project.pk: project for project, _ in wishes}.values()))
+    plans = (
+        plan(facts[project.pk], specifiers=parse_specifiers(specifiers), targets=asked)
+        for project, specifiers in wishes
+    )
+    return [Preview(found.served, found.gaps, found.refusals) for found in plans]
 
 
 @transaction.atomic
