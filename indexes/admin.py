@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any, override
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 
 from indexes.models import File, Page, Project, UpstreamFile
 
 if TYPE_CHECKING:
     # Generic in its stubs only.
+    from django.db.models import Model
+
     ModelAdmin = admin.ModelAdmin[Model]
 else:
     ModelAdmin = admin.ModelAdmin

@@ -59,10 +59,11 @@ class S3Storage:
             raise StorageUnreachable(key, "it was kept with another size")
 
     def open(self, key: str) -> BinaryIO:
+        check_key(key)
         # Not closed here: it is what the caller gets, and it vanishes when they close it.
         file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
         try:
-            answer = self._client.get_object(Bucket=self.bucket, Key=check_key(key))
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
             with answer["Body"] as body:
                 shutil.copyfileobj(body, file)
         except (ClientError, BotoCoreError) as error:

@@ -1,0 +1,223 @@
+"""What every upstream does: the fake in memory, and the client of a real server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from indexes.domain.names import NormalizedName
+from indexes.domain.status import ProjectStatus
+from indexes.upstream import (
+    HttpUpstream,
+    NotModified,
+    ProjectNotUpstream,
+    Upstream,
+    UpstreamInvalid,
+    UpstreamPage,
+    UpstreamUnreachable,
+)
+from indexes.upstream.fake import FakeUpstream, Fault
+from indexes.upstream.http import Patience
+
+DOCOPT = NormalizedName("docopt")
+PATIENCE = Patience(connect=1, read=0.5, whole_page=5, page_bytes=1_000_000, pause=0.001)
+
+
+@dataclass
+class Subject:
+    """What a test puts things into, and what it asks."""
+
+    world: FakeUpstream
+    upstream: Upstream
+
+    def page(self, name: str = "docopt", etag: str = "") -> UpstreamPage:
+        answer = self.upstream.project_page(NormalizedName(name), etag)
+        assert isinstance(answer, UpstreamPage)
+        return answer
+
+
+@contextmanager
+def in_memory() -> Iterator[Subject]:
+    world = FakeUpstream()
+    yield Subject(world, world)
+
+
+@contextmanager
+def over_http() -> Iterator[Subject]:
+    world = FakeUpstream()
+    with world.serve() as url:
+        client = HttpUpstream(url, contact="ops@farm.example", patience=PATIENCE)
+        yield Subject(world, client)
+        client.close()
+
+
+@pytest.fixture(params=[in_memory, over_http], ids=["memory", "http"])
+def subject(request):
+    with request.param() as made:
+        yield made
+
+
+@pytest.fixture
+def http():
+    with over_http() as made:
+        yield made
+
+
+def test_a_page_says_everything_that_upstream_says(subject):
+    listed = subject.world.add_file(
+        "docopt",
+        "docopt-0.6.2-py3-none-any.whl",
+        b"wheel",
+        requires_python=">=3.8",
+        metadata=b"Name: docopt",
+        provenance={"version": 1},
+    )
+    subject.world.yank("docopt", "0.6.2", reason="<broken> & worse")
+    page = subject.page().page
+    (file,) = page.files
+    assert (file.filename, file.url, file.sha256) == (listed.filename, listed.url, listed.sha256)
+    assert (file.size, file.uploaded_at) == (5, listed.uploaded_at)
+    assert (file.requires_python, file.metadata_sha256) == (">=3.8", listed.metadata_sha256)
+    assert (file.is_yanked, file.yanked_reason) == (True, "<broken> & worse")
+    assert file.provenance_url == f"{listed.url}.provenance"
+    assert (page.name, page.versions, page.status) == ("docopt", ("0.6.2",), ProjectStatus.ACTIVE)
+
+
+def test_a_page_carries_the_projects_status(subject):
+    subject.world.add_file("docopt", "docopt-0.6.2.tar.gz")
+    subject.world.add_project("docopt", status="quarantined", reason="malware")
+    page = subject.page().page
+    assert (page.status, page.status_reason) == (ProjectStatus.QUARANTINED, "malware")
+    assert page.files == ()
+
+
+def test_an_unchanged_page_is_not_sent_again(subject):
+    subject.world.add_sdist("docopt", "0.6.2")
+    etag = subject.page().etag
+    assert subject.upstream.project_page(DOCOPT, etag) == NotModified()
+
+
+def test_a_changed_page_is_sent_again(subject):
+    subject.world.add_sdist("docopt", "0.6.1")
+    before = subject.page()
+    subject.world.add_sdist("docopt", "0.6.2")
+    after = subject.page(etag=before.etag)
+    assert after.page.versions == ("0.6.1", "0.6.2")
+    assert after.digest != before.digest
+
+
+def test_without_etags_the_digest_tells_what_is_unchanged(subject):
+    subject.world.has_etags = False
+    subject.world.add_sdist("docopt", "0.6.2")
+    first, second = subject.page(), subject.page()
+    assert first.etag == ""
+    assert first.digest == second.digest
+
+
+def test_an_unknown_project_is_said_to_be_unknown(subject):
+    with pytest.raises(ProjectNotUpstream) as caught:
+        subject.upstream.project_page(NormalizedName("nothing-here"))
+    assert caught.value.name == "nothing-here"
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.TOO_MANY_REQUESTS, Fault.FORBIDDEN])
+def test_an_upstream_that_cannot_now_is_unreachable(subject, fault):
+    subject.world.add_sdist("docopt", "0.6.2")
+    subject.world.fail(fault, times=9)
+    with pytest.raises(UpstreamUnreachable, match="docopt"):
+        subject.page()
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET, Fault.SLOW, Fault.TRUNCATED])
+def test_an_answer_that_does_not_come_whole_is_no_answer(subject, fault):
+    subject.world.add_sdist("docopt", "0.6.2")
+    subject.world.fail(fault, times=9)
+    with pytest.raises(UpstreamUnreachable):
+        subject.page()
+
+
+@pytest.mark.parametrize("fault", [Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE])
+def test_an_answer_that_is_something_else_is_refused(subject, fault):
+    subject.world.add_sdist("docopt", "0.6.2")
+    subject.world.fail(fault)
+    with pytest.raises(UpstreamInvalid):
+        subject.page()
+
+
+def test_the_page_of_another_project_is_refused(subject):
+    subject.world.add_sdist("docopt", "0.6.2")
+    subject.world.override(
+        "docopt", subject.world.body("/simple/docopt/").replace(b"docopt", b"other")
+    )
+    with pytest.raises(UpstreamInvalid, match="other"):
+        subject.page()
+
+
+def test_a_file_is_fetched_by_its_hash(subject):
+    listed = subject.world.add_file("docopt", "docopt-0.6.2.tar.gz", b"bytes")
+    content = subject.upstream.fetch_file(listed.url, max_bytes=5, sha256=listed.sha256)
+    assert content == b"bytes"
+
+
+def test_a_file_with_another_hash_is_refused(subject):
+    listed = subject.world.add_file("docopt", "docopt-0.6.2.tar.gz", b"bytes")
+    with pytest.raises(UpstreamInvalid, match="SHA-256"):
+        subject.upstream.fetch_file(listed.url, max_bytes=100, sha256="0" * 64)
+
+
+def test_a_file_longer_than_allowed_is_refused(subject):
+    listed = subject.world.add_file("docopt", "docopt-0.6.2.tar.gz", b"bytes")
+    with pytest.raises(UpstreamInvalid, match="longer than 4"):
+        subject.upstream.fetch_file(listed.url, max_bytes=4, sha256=listed.sha256)
+
+
+def test_a_file_that_is_gone_is_refused(subject):
+    listed = subject.world.add_file("docopt", "docopt-0.6.2.tar.gz", b"bytes")
+    subject.world.remove_file("docopt", "0.6.2")
+    with pytest.raises(UpstreamInvalid, match="not there"):
+        subject.upstream.fetch_file(listed.url, max_bytes=100, sha256=listed.sha256)
+
+
+# Only of the client
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.TRUNCATED])
+def test_the_client_tries_again(http, fault):
+    http.world.add_sdist("docopt", "0.6.2")
+    http.world.fail(fault, times=2)
+    assert http.page().page.versions == ("0.6.2",)
+    assert http.world.seen == ["/simple/docopt/"] * 3
+
+
+def test_the_client_does_not_try_again_what_is_refused(http):
+    http.world.fail(Fault.FORBIDDEN)
+    with pytest.raises(UpstreamUnreachable, match="403"):
+        http.page()
+    assert len(http.world.seen) == 1
+
+
+def test_the_client_says_who_it_is_and_what_it_reads(http):
+    http.world.add_sdist("docopt", "0.6.2")
+    http.page()
+    (headers,) = http.world.seen_headers
+    assert headers["User-Agent"].startswith("affineur/")
+    assert headers["User-Agent"].endswith("(ops@farm.example)")
+    assert headers["Accept"] == "application/vnd.pypi.simple.v1+json"
+
+
+def test_a_server_that_nobody_runs_is_unreachable():
+    client = HttpUpstream("http://127.0.0.1:9/simple/", patience=PATIENCE)
+    with pytest.raises(UpstreamUnreachable, match="ConnectError"):
+        client.project_page(DOCOPT)
+    client.close()
+
+
+def test_pauses_grow_between_tries():
+    pauses: list[float] = []
+    patience = Patience(pause=0.5, tries=4)
+    client = HttpUpstream("http://127.0.0.1:9/simple/", patience=patience, sleep=pauses.append)
+    with pytest.raises(UpstreamUnreachable):
+        client.project_page(DOCOPT)
+    client.close()
+    assert pauses == [0.5, 1.0, 2.0]
