@@ -76,13 +76,12 @@ class RootPage:
 
 def union(page: ProjectPage, files: Iterable[ListedFile], versions: Iterable[str]) -> ProjectPage:
     """`page` with more files and versions; of one filename, the page's own file stays."""
-    taken = {file.filename for file in page.files}
-    added = tuple(file for file in files if file.filename not in taken)
+    listed = {file.filename: file for file in (*files, *page.files)}
     return ProjectPage(
         name=page.name,
         status=page.status,
         status_reason=page.status_reason,
-        files=tuple(sorted((*page.files, *added), key=lambda file: file.filename)),
+        files=tuple(listed[filename] for filename in sorted(listed)),
         versions=tuple(dict.fromkeys((*page.versions, *versions))),
         serial=page.serial,
     )
