@@ -1,8 +1,7 @@
-"""What every noun of the API shares: paging, permissions, throttling, errors in the schema."""
+"""What every noun of the API shares: paging, permissions, throttling."""
 
 from typing import Any
 
-from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated, IsAuthenticatedOrReadOnly
@@ -12,43 +11,12 @@ from rest_framework.viewsets import GenericViewSet
 from portal.accounts.authentication import HasScope
 from portal.accounts.models import User
 from portal.accounts.scopes import Scope
-from portal.api.errors import MEDIA_TYPE
+from portal.api.schema import Schema
 
 PUBLIC: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly, HasScope)
 """Anyone may read; acting needs a person, or a token of the view's scope."""
 PERSONAL: tuple[type[BasePermission], ...] = (IsAuthenticated, HasScope)
 """Only for people who are signed in, and their tokens."""
-
-
-class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
-    """An error, as RFC 9457 shapes it."""
-
-    type = serializers.URLField(help_text="Describes this kind of problem.")
-    title = serializers.CharField()
-    status = serializers.IntegerField(help_text="The HTTP status.")
-    detail = serializers.CharField(help_text="What happened, whose turn it is, what to do.")
-    code = serializers.CharField(help_text="Stable, for programs.")
-    facts = serializers.DictField(required=False, help_text="What the message is made of.")
-    # `errors` is a property of every serializer, so the field of that name is added by hand.
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        errors = serializers.DictField(
-            child=serializers.ListField(child=serializers.CharField()),
-            required=False,
-            help_text="By field, when what was sent cannot be used.",
-        )
-        return {**super().get_fields(), "errors": errors}
-
-
-class Schema(AutoSchema):
-    """Adds the one shape of errors to every operation."""
-
-    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
-        bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        bodies["default"] = self._get_response_for_code(
-            ProblemSerializer, "default", [MEDIA_TYPE], direction
-        )
-        return bodies
 
 
 class ByCursor(CursorPagination):

@@ -17,16 +17,38 @@ from portal.errors import PortalError
 MEDIA_TYPE = "application/problem+json"
 
 STATUS_OF: Mapping[str, HTTPStatus] = {
-    # What was asked cannot be read.
+    # What was sent cannot be used.
+    "invalid-consent": HTTPStatus.BAD_REQUEST,
     "invalid-project-name": HTTPStatus.BAD_REQUEST,
+    "invalid-specifiers": HTTPStatus.BAD_REQUEST,
+    "invalid-token": HTTPStatus.BAD_REQUEST,
+    "invalid-username": HTTPStatus.BAD_REQUEST,
     "invalid-version": HTTPStatus.BAD_REQUEST,
+    "licence-needed": HTTPStatus.BAD_REQUEST,
+    "proof-fact-missing": HTTPStatus.BAD_REQUEST,
+    "unknown-agreement": HTTPStatus.BAD_REQUEST,
+    "unknown-channel": HTTPStatus.BAD_REQUEST,
+    "unknown-proof-method": HTTPStatus.BAD_REQUEST,
+    "unknown-scope": HTTPStatus.BAD_REQUEST,
     "unknown-target": HTTPStatus.BAD_REQUEST,
-    # Upstream.
+    # Somebody else's turn, or another step first.
+    "administrator-needed": HTTPStatus.FORBIDDEN,
+    "development-only": HTTPStatus.FORBIDDEN,
+    "not-your-consent": HTTPStatus.FORBIDDEN,
+    "proof-needed": HTTPStatus.FORBIDDEN,
     "unknown-project": HTTPStatus.NOT_FOUND,
+    # The world is not what the sender took it for.
+    "agreement-changed": HTTPStatus.CONFLICT,
+    "agreement-not-accepted": HTTPStatus.CONFLICT,
+    "append-only": HTTPStatus.CONFLICT,
+    "consent-ended": HTTPStatus.CONFLICT,
+    "username-taken": HTTPStatus.CONFLICT,
+    # Upstream and storage.
     "upstream-invalid": HTTPStatus.BAD_GATEWAY,
+    "storage-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "upstream-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""By the `code` of an expected error of any floor."""
+"""By the `code` of an expected error of any floor; any other is a fault of ours (500)."""
 
 type ExpectedError = IndexesError | BuildsError | PortalError
 
@@ -34,6 +56,8 @@ type ExpectedError = IndexesError | BuildsError | PortalError
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Django REST framework's exception handler; what is not expected stays a server error."""
     if isinstance(error, IndexesError | BuildsError | PortalError):
+        if error.code not in STATUS_OF:
+            return None
         return _problem(
             status=status_of(error), code=error.code, detail=str(error), facts=facts_of(error)
         )
@@ -47,7 +71,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def status_of(error: ExpectedError) -> HTTPStatus:
-    return STATUS_OF.get(error.code, HTTPStatus.CONFLICT)
+    return STATUS_OF.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def facts_of(error: Exception) -> dict[str, Any]:

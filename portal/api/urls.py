@@ -22,15 +22,16 @@ from portal.api.proofs import ProofsOfProjectViewSet, ProofViewSet
 from portal.api.requests import RequestViewSet
 from portal.api.tokens import TokenViewSet
 
-LIST = {"get": "list"}
-LIST_AND_CREATE = {"get": "list", "post": "create"}
-RETRIEVE = {"get": "retrieve"}
+LIST: dict[str, Any] = {"get": "list"}
+LIST_AND_CREATE: dict[str, Any] = {"get": "list", "post": "create"}
+RETRIEVE: dict[str, Any] = {"get": "retrieve"}
 
 
 class NothingHere(APIView):
     """Any other address under the API: not found, in the API's own words."""
 
     permission_classes = (AllowAny,)
+    schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise NotFound("The API has nothing at this address; api/v1/schema/ lists what it has.")
