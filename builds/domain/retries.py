@@ -13,4 +13,4 @@ def retry_delay(faults: int, *, retries: int) -> timedelta | None:
     """
     if faults > retries:
         return None
-    return FIRST_DELAY * 2 ** (faults - 1)
+    return FIRST_DELAY * (1 << (faults - 1))

@@ -72,6 +72,9 @@ class Build(models.Model):
     queued_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
+    has_concluded: bool
+    """Whether a build of the release had ended; only on what `claimable` gives."""
+
     objects = BuildQuerySet.as_manager()
 
     class Meta:

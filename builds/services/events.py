@@ -6,6 +6,7 @@ Events may come twice, late, or out of order; each is recorded once.
 import json
 import logging
 import re
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -85,11 +86,12 @@ def _record_stage(attempt_id: UUID, event: StageStarted) -> None:
 
 @transaction.atomic
 def _record_log(attempt_id: UUID, event: LogWritten) -> None:
+    said: dict[str, Any] = asdict(event)
     is_sound = (
-        isinstance(event.sequence, int)
+        isinstance(said["sequence"], int)
         and 0 <= event.sequence <= MAX_SEQUENCE
         and event.stage in list(Stage)
-        and isinstance(event.text, str)
+        and isinstance(said["text"], str)
     )
     if not is_sound:
         logger.warning("attempt %s: a piece of log is ignored: it is malformed", attempt_id)
@@ -118,8 +120,9 @@ def _record_log(attempt_id: UUID, event: LogWritten) -> None:
 
 
 def _record_end(attempt_id: UUID, event: Ended, at: datetime) -> None:
-    is_sound = isinstance(event.report, dict) and len(json.dumps(event.report)) <= MAX_REPORT
-    report = storable(event.report) if is_sound else {}
+    said: Any = event.report
+    is_sound = isinstance(said, dict) and len(json.dumps(said)) <= MAX_REPORT
+    report: dict[str, Any] = storable(said) if is_sound else {}
     with transaction.atomic():
         if not _record_report(attempt_id, event, report):
             return

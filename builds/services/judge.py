@@ -16,7 +16,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from indexes.services.publish import next_build_number, publish_file
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -47,6 +46,7 @@ from builds.services.staging import (
 )
 from builds.signals import build_ended
 from indexes.models import Project
+from indexes.services.publish import next_build_number, publish_file
 from indexes.storage import get_storage, staging_key
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def judge_attempt(*, attempt_id: UUID, at: datetime) -> None:
 def _fetch_staged(attempt: Attempt, folder: Path) -> Path:
     """Bring the uploaded wheel here; raises `JobProblem` unless it is what was reported."""
     said = attempt.report["wheel"]
-    filename = said["filename"]
+    filename: str = said["filename"]
     if not is_wheel_filename(filename):
         raise WheelProblem(
             Outcome.WHEEL_MALFORMED,

@@ -31,6 +31,7 @@ from builds.models import Attempt
 from indexes.models import File
 from indexes.storage import BytesMissing, file_key, get_storage
 
+CHUNK = 1024 * 1024
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
@@ -111,10 +112,12 @@ def verify_published(*, filename: str) -> dict[str, Any]:
         raise ProvenanceInvalid(filename, "no file of this name was published here")
     try:
         with get_storage().open(file_key(file.sha256)) as kept:
-            sha256 = hashlib.file_digest(kept, "sha256").hexdigest()
+            sha256 = hashlib.sha256()
+            while chunk := kept.read(CHUNK):
+                sha256.update(chunk)
     except BytesMissing as error:
         raise ProvenanceInvalid(filename, "its bytes are gone from storage") from error
-    return verify_envelope(file.provenance, filename=filename, sha256=sha256)
+    return verify_envelope(file.provenance, filename=filename, sha256=sha256.hexdigest())
 
 
 def public_key() -> Ed25519PublicKey:
