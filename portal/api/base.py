@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated, IsAuthenticatedOrReadOnly
+from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.viewsets import GenericViewSet
 
@@ -34,19 +35,19 @@ class ByCursor(CursorPagination):
 class ApiViewSet(GenericViewSet[Any]):
     """Base of the nouns.
 
-    `throttled` names the throttle scope of an action. `required_scope` is what a token needs to
+    `throttle_scopes` names the throttle scope of an action. `required_scope` is what a token needs to
     act; `read` is what it needs to read.
     """
 
     schema = Schema()
     permission_classes = PUBLIC
-    pagination_class = ByCursor
+    pagination_class: type[ByCursor] | None = ByCursor
     required_scope: Scope | None = None
     cursor_ordering: tuple[str, ...] = ()
-    throttled: dict[str, str] = {}
+    throttle_scopes: dict[str, str] = {}
 
     def get_throttles(self) -> list[BaseThrottle]:
-        self.throttle_scope = self.throttled.get(self.action or "", "")
+        self.throttle_scope = self.throttle_scopes.get(self.action or "", "")
         return super().get_throttles()
 
     @property
@@ -58,7 +59,7 @@ class ApiViewSet(GenericViewSet[Any]):
 
     def page_of(
         self, rows: Any, serializer: type[serializers.BaseSerializer[Any]], **context: Any
-    ) -> Any:
+    ) -> Response:
         """One page of a list as the answer to this request."""
         page = self.paginate_queryset(rows)
         data = serializer(

@@ -67,7 +67,7 @@ class ProofWishSerializer(serializers.Serializer[dict[str, Any]]):
 class ProofsOfProjectViewSet(ApiViewSet):
     permission_classes = PERSONAL
     required_scope = Scope.CONSENT
-    throttled = {"create": "proofs"}
+    throttle_scopes = {"create": "proofs"}
     cursor_ordering = ("-created_at", "pk")
     serializer_class = ProofSerializer
 
@@ -100,7 +100,7 @@ class ProofsOfProjectViewSet(ApiViewSet):
 class ProofViewSet(ApiViewSet):
     permission_classes = PERSONAL
     required_scope = Scope.CONSENT
-    throttled = {"check": "proofs"}
+    throttle_scopes = {"check": "proofs"}
     pagination_class = None
     serializer_class = ProofSerializer
 

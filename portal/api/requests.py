@@ -112,7 +112,7 @@ class RequestWishSerializer(serializers.Serializer[dict[str, Any]]):
 class RequestViewSet(ApiViewSet):
     permission_classes = PERSONAL
     required_scope = Scope.REQUEST
-    throttled = {"create": "requests"}
+    throttle_scopes = {"create": "requests"}
     cursor_ordering = ("-created_at", "pk")
     serializer_class = RequestSerializer
 

@@ -129,6 +129,8 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "portal.accounts.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "portal.accounts.adapters.SocialAccountAdapter"
+# Nothing here rests on an e-mail address, so none is verified before a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = False
 
@@ -198,6 +200,11 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Wheels that do not exist yet, built with their maintainers' consent.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    # Several nouns have a `state`: where more than one component does, it needs a name.
+    "ENUM_NAME_OVERRIDES": {
+        "BuildStateEnum": "portal.api.builds.STATES",
+        "RequestStateEnum": "portal.api.requests.STATES",
+    },
 }
 
 CELERY_BROKER_URL = os.environ.get(
