@@ -7,9 +7,9 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import Protocol
 
 MEBIBYTE = 1024 * 1024
 MAX_UNPACKED = 256 * MEBIBYTE
@@ -17,7 +17,18 @@ MAX_MEMBERS = 50_000
 MAX_TEXT = 4 * MEBIBYTE
 
 _WANTED = ("PKG-INFO", "pyproject.toml")
-_OPENERS = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+_OPENERS: dict[str, Callable[[io.BytesIO], _Readable]] = {
+    "gz": lambda packed: gzip.GzipFile(fileobj=packed),
+    "tgz": lambda packed: gzip.GzipFile(fileobj=packed),
+    "bz2": bz2.BZ2File,
+    "xz": lzma.LZMAFile,
+}
 
 
 class UnreadableSdist(Exception):
@@ -35,7 +46,7 @@ class SdistTexts:
 class _Bounded(io.RawIOBase):
     """A stream that ends in an error rather than in a bomb."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: _Readable) -> None:
         self._stream = stream
         self._left = MAX_UNPACKED
 
@@ -76,10 +87,9 @@ def read_sdist(filename: str, data: bytes) -> SdistTexts:
 
 
 def _from_tar(filename: str, data: bytes) -> Iterator[tuple[str, str, bytes]]:
-    opener = _OPENERS.get("." + filename.rpartition(".")[2])
+    opener = _OPENERS.get(filename.rpartition(".")[2])
     packed = io.BytesIO(data)
-    plain: IO[bytes] = opener(packed) if opener else packed
-    bounded = _Bounded(plain)
+    bounded = _Bounded(opener(packed) if opener else packed)
     # As a stream: no member is sought, none is written, links are never followed.
     with tarfile.open(fileobj=bounded, mode="r|") as archive:
         for count, member in enumerate(archive):

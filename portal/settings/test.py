@@ -19,3 +19,5 @@ STORAGES = {
 if "AFFINEUR_DATABASE" not in os.environ:
     DATABASES = {"default": database_from("sqlite:///:memory:")}
     DATABASES["default"]["NAME"] = ":memory:"
+# No files are collected for tests: they are found where they are.
+WHITENOISE_AUTOREFRESH = True

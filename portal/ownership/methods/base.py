@@ -65,12 +65,20 @@ class Instruction:
 class ProofMethod(Protocol):
     """One way to prove that an account controls a project upstream."""
 
-    name: str
-    """Stable: it stands in rows, in the API and in addresses."""
-    label: str
-    explanation: str
-    """What it takes and what it shows, for who has to choose."""
-    facts: Sequence[Fact]
+    @property
+    def name(self) -> str:
+        """Stable: it stands in rows, in the API and in addresses."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def explanation(self) -> str:
+        """What it takes and what it shows, for who has to choose."""
+
+    @property
+    def facts(self) -> Sequence[Fact]:
+        """What it has to be told at the start."""
 
     def start(self, asked: Asked) -> Answer:
         """Begin; proven at once when nothing has to be brought. Raises `PortalError`."""

@@ -1,0 +1,186 @@
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import transaction
+from django.db.models import QuerySet
+
+from builds.domain.outcomes import Outcome
+from builds.models import Build
+from builds.services.cancel import cancel_builds
+from indexes.domain.names import NormalizedName
+from indexes.services.refresh import refresh_project
+from portal.errors import AppendOnly
+from portal.ledger.chain import Broken
+from portal.ledger.models import Entry
+from portal.ledger.services import record, seal, verify_chain
+from tests.portal.people import AT, CP313, LATER, consent
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ledger():
+    """Five sealed entries."""
+    entries = [write(number) for number in range(5)]
+    seal()
+    return entries
+
+
+def write(number: int) -> Entry:
+    return record(
+        actor="maintainer",
+        verb="tested",
+        project="docopt",
+        facts={"number": number, "ratio": 0.1},
+        at=AT + timedelta(seconds=number),
+    )
+
+
+def tampered(**where) -> QuerySet[Entry]:
+    """Rows as somebody with the database's password would reach them."""
+    return QuerySet(Entry).filter(**where)
+
+
+def test_entries_are_numbered_without_a_gap(ledger):
+    assert list(Entry.objects.values_list("sequence", flat=True)) == [1, 2, 3, 4, 5]
+    assert verify_chain() is None
+
+
+def test_each_entry_names_the_one_before(ledger):
+    entries = list(Entry.objects.order_by("sequence"))
+    assert [entry.previous_hash for entry in entries[1:]] == [entry.hash for entry in entries[:-1]]
+
+
+def test_an_empty_ledger_holds():
+    assert verify_chain() is None
+
+
+def test_an_entry_is_sealed_when_its_transaction_commits(django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        entry = write(1)
+    entry.refresh_from_db()
+    assert entry.sequence == 1
+
+
+def test_an_act_that_did_not_happen_is_not_recorded():
+    with pytest.raises(RuntimeError), transaction.atomic():
+        write(1)
+        raise RuntimeError
+    assert not Entry.objects.exists()
+
+
+def test_what_a_dead_process_left_unsealed_is_sealed_by_the_next():
+    write(1)
+    write(2)
+    assert seal() == 2
+    assert seal() == 0
+    assert verify_chain() is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"facts": {"number": 9}},
+        {"actor": "somebody else"},
+        {"verb": "nothing"},
+        {"project": "other"},
+        {"at": LATER},
+    ],
+)
+def test_an_altered_entry_is_found(ledger, change):
+    tampered(sequence=3).update(**change)
+    assert verify_chain() == Broken(3, "is not what was written")
+
+
+def test_an_entry_altered_with_its_hash_is_found_by_the_next(ledger):
+    entry = Entry.objects.get(sequence=3)
+    tampered(sequence=3).update(hash="f" * 64)
+    assert verify_chain() == Broken(3, "is not what was written")
+    tampered(sequence=4).update(previous_hash=entry.previous_hash)
+    tampered(sequence=3).delete()
+    assert verify_chain() == Broken(3, "is missing")
+
+
+def test_a_missing_entry_is_found(ledger):
+    tampered(sequence=2).delete()
+    assert verify_chain() == Broken(2, "is missing")
+
+
+def test_a_cut_off_end_is_found(ledger):
+    tampered(sequence__gt=3).delete()
+    assert verify_chain() == Broken(4, "is missing")
+
+
+def test_two_entries_that_changed_places_are_found(ledger):
+    tampered(sequence=2).update(sequence=9)
+    tampered(sequence=3).update(sequence=2)
+    tampered(sequence=9).update(sequence=3)
+    assert verify_chain() == Broken(2, "does not follow the entry before it")
+
+
+def test_an_entry_slipped_in_is_found(ledger):
+    tampered(sequence=5).update(sequence=6)
+    forged = Entry(at=AT, actor="x", verb="y", project="docopt", facts={}, sequence=5)
+    forged.previous_hash, forged.hash = "0" * 64, "1" * 64
+    forged.save()
+    assert verify_chain() == Broken(5, "does not follow the entry before it")
+
+
+def test_an_entry_cannot_be_changed_or_deleted(ledger):
+    entry = Entry.objects.get(sequence=1)
+    entry.verb = "nothing"
+    for act in (
+        entry.save,
+        entry.delete,
+        Entry.objects.all().delete,
+        lambda: Entry.objects.update(verb="nothing"),
+        lambda: Entry.objects.bulk_update([entry], ["verb"]),
+    ):
+        with pytest.raises(AppendOnly):
+            act()
+    assert verify_chain() is None
+
+
+def test_the_command_says_how_many_entries_hold(ledger, capsys):
+    call_command("verify_ledger")
+    assert "5 entries" in capsys.readouterr().out
+
+
+def test_the_command_fails_at_the_first_broken_entry(ledger):
+    tampered(sequence=2).update(actor="somebody else")
+    with pytest.raises(CommandError, match="entry 2: is not what was written"):
+        call_command("verify_ledger")
+
+
+def test_verifying_takes_two_queries(ledger, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        verify_chain()
+
+
+def test_what_the_floors_below_do_is_recorded(docopt, proof, maintainer, upstream):
+    consent(maintainer, docopt)
+    from portal.requests.services import make_request
+
+    make_request(
+        user=maintainer,
+        project_name="docopt",
+        specifiers="==0.6.2",
+        targets=[CP313],
+        reason="",
+        at=AT,
+    )
+    cancel_builds(builds=Build.objects.all(), reason="a test", outcome=Outcome.CANCELLED, at=LATER)
+    upstream.yank("docopt", "0.6.1", reason="broken")
+    refresh_project(name=NormalizedName("docopt"), at=LATER)
+    verbs = list(Entry.objects.filter(project="docopt").values_list("actor", "verb"))
+    assert verbs == [
+        ("root", "proof-proven"),
+        ("builds", "permit-issued"),
+        ("maintainer", "consent-given"),
+        ("maintainer", "request-made"),
+        ("builds", "build-queued"),
+        ("builds", "build-ended"),
+        ("indexes", "release-yanked"),
+    ]
