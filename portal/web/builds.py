@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -18,10 +17,12 @@ from django.views.decorators.http import require_safe
 from builds.domain.states import LIVE, AttemptState, BuildState
 from builds.models import Attempt, Build, LogChunk
 from builds.runner.events import Stage
+from builds.services.logs import log_since, log_text
 from indexes.models import File
 from portal.web.addresses import file_url
 from portal.web.diagnosis import diagnose
 from portal.web.repeat import commands_to_repeat
+from portal.web.report import read_report
 from portal.web.text import without_controls
 
 PER_PAGE = 50
@@ -68,7 +69,7 @@ def show(request: HttpRequest, build_id: UUID) -> HttpResponse:
     context = _state_context(build, attempts, attempt)
     if attempt is not None:
         context |= _log_context(build, attempt, after=-1)
-    report = attempt.report if attempt else {}
+    report = read_report(attempt.report if attempt else {})
     file = File.objects.filter(build_id=build.pk).first()
     context |= {
         "attempts": attempts,
@@ -113,9 +114,8 @@ def log(request: HttpRequest, build_id: UUID) -> HttpResponse:
 def plain_log(request: HttpRequest, build_id: UUID) -> StreamingHttpResponse:
     """The whole log of an attempt as text."""
     attempt = _asked_attempt(_build(build_id), request)
-    chunks = attempt.log_chunks.order_by("sequence").values_list("text", flat=True)
     return StreamingHttpResponse(
-        (without_controls(text) for text in chunks.iterator(chunk_size=100)),
+        (without_controls(text) for text in log_text(attempt=attempt)),
         content_type="text/plain; charset=utf-8",
     )
 
@@ -148,16 +148,14 @@ def _stage_status(attempt: Attempt, *, is_last: bool) -> str:
 
 
 def _build(build_id: UUID) -> Build:
-    builds: QuerySet[Build] = Build.objects.select_related(
-        "project", "permit", "covered_by", "covered_by__project"
-    )
+    builds = Build.objects.select_related("project", "permit", "covered_by", "covered_by__project")
     return get_object_or_404(builds, pk=build_id)
 
 
 def _chosen(attempts: Sequence[Attempt], number: str | None) -> Attempt | None:
     """The attempt asked for, or else the latest."""
-    asked = [attempt for attempt in attempts if str(attempt.number) == number]
-    return (asked or [*attempts][-1:] or [None])[0]
+    latest = attempts[-1] if attempts else None
+    return next((attempt for attempt in attempts if str(attempt.number) == number), latest)
 
 
 def _asked_attempt(build: Build, request: HttpRequest) -> Attempt:
@@ -185,17 +183,11 @@ def _state_context(
 
 
 def _log_context(build: Build, attempt: Attempt, *, after: int) -> dict[str, Any]:
-    newest = attempt.log_chunks.filter(sequence__gt=after).order_by("-sequence")
-    shown: list[LogChunk] = []
-    budget = LOG_SHOWN
-    is_cut = False
-    for chunk in newest.iterator(chunk_size=50):
-        if budget < len(chunk.text) and shown:
-            is_cut = True
-            break
-        budget -= len(chunk.text)
-        shown.append(chunk)
-    shown.reverse()
+    shown, is_cut = (
+        (log_since(attempt=attempt, sequence=after + 1), False)
+        if attempt.ended_at is None
+        else _end_of_log(attempt, after=after)
+    )
     is_running = attempt.state in {AttemptState.LEASED, AttemptState.RUNNING}
     return {
         "build": build,
@@ -206,6 +198,19 @@ def _log_context(build: Build, attempt: Attempt, *, after: int) -> dict[str, Any
         "last_sequence": shown[-1].sequence if shown else after,
         "last_stage": shown[-1].stage if shown else "",
     }
+
+
+def _end_of_log(attempt: Attempt, *, after: int) -> tuple[list[LogChunk], bool]:
+    """The last pieces, as many as a page carries, and whether there were more before them."""
+    shown: list[LogChunk] = []
+    budget = LOG_SHOWN
+    newest = attempt.log_chunks.filter(sequence__gt=after).order_by("-sequence")
+    for chunk in newest.iterator(chunk_size=50):
+        if budget < len(chunk.text) and shown:
+            return shown[::-1], True
+        budget -= len(chunk.text)
+        shown.append(chunk)
+    return shown[::-1], False
 
 
 def _sections(chunks: Iterable[LogChunk]) -> list[LogSection]:

@@ -12,8 +12,5 @@ def deployment(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001 (Django'
             "name": "Affineur",
             "contact": settings.AFFINEUR_CONTACT,
             "is_development": settings.AFFINEUR_DEVELOPMENT,
-            "public_url": settings.AFFINEUR_PUBLIC_URL,
-            "has_github": bool(settings.AFFINEUR_GITHUB_CLIENT_ID),
-            "has_pypi": bool(settings.AFFINEUR_PYPI_OIDC_SERVER),
         }
     }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from builds.domain.outcomes import Outcome, Turn
-from builds.domain.states import BuildState
+from builds.domain.states import LIVE, BuildState
 from builds.models import Attempt, Build
 
 
@@ -29,53 +29,53 @@ _TURNS = {
 
 def diagnose(build: Build, attempt: Attempt | None) -> Diagnosis:
     """What to tell of a build whose latest attempt, if any, is `attempt`."""
-    match BuildState(build.state):
-        case BuildState.QUEUED:
-            return _queued(build, attempt)
+    return _under_way(build, attempt) if build.state in LIVE else _ended(build)
+
+
+def _under_way(build: Build, attempt: Attempt | None) -> Diagnosis:
+    nobody = _TURNS[Turn.NOBODY]
+    match build.state:
         case BuildState.CLAIMED:
-            return Diagnosis(
-                "busy",
-                "Handed to a builder",
-                "A builder is about to take it.",
-                "Nobody has to do anything.",
-            )
+            what = "A builder is about to take it."
+            return Diagnosis("busy", "Handed to a builder", what, nobody)
         case BuildState.RUNNING:
-            builder = f" on {attempt.builder}" if attempt and attempt.builder else ""
-            stage = f": {attempt.stage}" if attempt and attempt.stage else ""
-            return Diagnosis(
-                "busy",
-                f"Running{stage}",
-                f"It runs in a sandbox{builder}, without secrets and without the network.",
-                "Nobody has to do anything; this page follows.",
-            )
+            return _running(attempt)
         case BuildState.JUDGING:
-            return Diagnosis(
-                "busy",
-                "Being judged",
-                "The builder is done. Its wheel is read once more here, without running it,"
-                " before it is published.",
-                "Nobody has to do anything.",
+            what = (
+                "The builder is done. Its wheel is read once more here, without running it, before"
+                " it is published."
             )
+            return Diagnosis("busy", "Being judged", what, nobody)
+        case _:
+            return _queued(build, attempt)
+
+
+def _ended(build: Build) -> Diagnosis:
+    match build.state:
         case BuildState.PUBLISHED:
-            return Diagnosis(
-                "good", "Published", build.message or f"{build.filename} is on the index.", ""
-            )
+            what = build.message or f"{build.filename} is on the index."
+            return Diagnosis("good", "Published", what, "")
         case BuildState.COVERED:
-            return Diagnosis(
-                "good",
-                "Not needed any more",
-                build.message or "Another wheel came to serve this target first.",
-                _TURNS[Turn.NOBODY],
-            )
+            what = build.message or "Another wheel came to serve this target first."
+            return Diagnosis("good", "Not needed any more", what, _TURNS[Turn.NOBODY])
         case BuildState.CANCELLED:
-            return Diagnosis(
-                "warn",
-                _headline(build.outcome, "Cancelled"),
-                build.message or "It was cancelled before it ended.",
-                "Nothing runs. It can be asked for again when a consent covers it.",
-            )
-        case BuildState.FAILED:
-            return Diagnosis("bad", _headline(build.outcome, "Failed"), build.message, _turn(build))
+            what = build.message or "It was cancelled before it ended."
+            turn = "Nothing runs. It can be asked for again when a consent covers it."
+            return Diagnosis("warn", _headline(build.outcome, "Cancelled"), what, turn)
+        case _:
+            headline = _headline(build.outcome, "Failed")
+            return Diagnosis("bad", headline, build.message, _turn(build))
+
+
+def _running(attempt: Attempt | None) -> Diagnosis:
+    builder = f" on {attempt.builder}" if attempt and attempt.builder else ""
+    stage = f": {attempt.stage}" if attempt and attempt.stage else ""
+    return Diagnosis(
+        "busy",
+        f"Running{stage}",
+        f"It runs in a sandbox{builder}, without secrets and without the network.",
+        "Nobody has to do anything; this page follows.",
+    )
 
 
 def _queued(build: Build, attempt: Attempt | None) -> Diagnosis:

@@ -21,7 +21,7 @@ def explained[**P](
     """A view whose expected errors become a page with the error's words and its HTTP status."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except EXPECTED as error:

@@ -1,13 +1,13 @@
 """The commands that repeat a build at home."""
 
 import shlex
-from typing import Any
 
 from builds.models import Build
+from portal.web.report import Report
 from portal.web.target_names import read_target_name
 
 
-def commands_to_repeat(build: Build, report: dict[str, Any]) -> str:
+def commands_to_repeat(build: Build, report: Report) -> str:
     """Shell commands that make this build's wheel from the same sources and requirements.
 
     Without the sandbox and the repair that the farm adds: they run the project's code.
@@ -19,14 +19,9 @@ def commands_to_repeat(build: Build, report: dict[str, Any]) -> str:
         f"echo {checksum} | sha256sum --check",
         "umask 022",
     ]
-    epoch = report.get("source_date_epoch")
-    if isinstance(epoch, int):
-        lines.append(f"export SOURCE_DATE_EPOCH={epoch}")
-    constraints = [
-        shlex.quote(f"{item['name']}=={item['version']}")
-        for item in report.get("resolved", [])
-        if isinstance(item, dict) and {"name", "version"} <= item.keys()
-    ]
+    if report.source_date_epoch is not None:
+        lines.append(f"export SOURCE_DATE_EPOCH={report.source_date_epoch}")
+    constraints = [shlex.quote(f"{item.name}=={item.version}") for item in report.resolved]
     option = ""
     if constraints:
         lines.append(f"printf '%s\\n' {' '.join(constraints)} > constraints.txt")

@@ -27,12 +27,12 @@ class Pasted:
 
 
 def read_pasted(text: str) -> Pasted:
-    """The projects that a pasted text names, each (name, specifiers) once.
+    r"""The projects that a pasted text names, each (name, specifiers) once.
 
     Reads requirements files (hashes, options, comments and markers are ignored) and the TOML of
     `uv.lock`, `poetry.lock` and `pylock.toml`.
 
-    >>> [(w.name, w.specifiers) for w in read_pasted("foo==1.2 # why\\n-r more.txt\\nbar").wishes]
+    >>> [(w.name, w.specifiers) for w in read_pasted("foo==1.2 # why\n-r more.txt\nbar").wishes]
     [('foo', '==1.2'), ('bar', '')]
     """
     locked = _locked(text)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 
 _NAME = re.compile(r"cp3(?P<minor>\d+)(?P<threads>t?)-(?P<platform>\w+)")
-_MANYLINUX = re.compile(r"manylinux_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
+_LINUX = re.compile(
+    r"(?P<libc>many|musl)linux_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)", re.ASCII
+)
+_LIBCS = {"many": "glibc", "musl": "musl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,11 @@ def read_target_name(name: str) -> TargetName:
     if found is None:
         return TargetName(name, name, "")
     python = f"3.{found['minor']}{found['threads']}"
-    linux = _MANYLINUX.fullmatch(found["platform"])
+    linux = _LINUX.fullmatch(found["platform"])
     if linux is None:
         return TargetName(name, python, found["platform"])
-    platform = f"Linux {linux['machine']} with glibc {linux['major']}.{linux['minor']} or later"
+    libc = f"{_LIBCS[linux['libc']]} {linux['major']}.{linux['minor']}"
+    platform = f"Linux {linux['machine']} with {libc} or later"
     return TargetName(name, python, platform)
 
 

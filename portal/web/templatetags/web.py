@@ -7,10 +7,22 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from builds.domain.coverage import CellStatus
+from portal.accounts.services import SignInMethod, sign_in_methods
 from portal.web.target_names import target_in_words as words
 from portal.web.text import duration_in_words, without_controls
 
 register = template.Library()
+
+_MEANINGS = {
+    CellStatus.UPSTREAM: "PyPI has a wheel",
+    CellStatus.OURS: "we have built one",
+    CellStatus.IN_PROGRESS: "is being built",
+    CellStatus.MISSING: "can be asked for",
+    CellStatus.CANNOT: "the build failed",
+    CellStatus.REFUSED: "cannot be built from what there is",
+    CellStatus.YANKED: "taken back upstream",
+}
 
 
 @register.filter
@@ -40,6 +52,23 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def target_in_words(name: str) -> str:
     return words(name)
+
+
+@register.filter
+def status_words(status: CellStatus) -> str:
+    """The word that stands in a cell of the coverage matrix."""
+    return status.value.replace("-", " ")
+
+
+@register.filter
+def status_meaning(status: CellStatus) -> str:
+    return _MEANINGS[status]
+
+
+@register.simple_tag
+def ways_to_sign_in() -> list[SignInMethod]:
+    """Those that are switched off included, each with its reason."""
+    return sign_in_methods()
 
 
 @register.inclusion_tag("web/_hash.html")

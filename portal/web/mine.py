@@ -1,0 +1,108 @@
+"""What belongs to the person at the keyboard: proofs, consents, requests, tokens."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.accounts.models import ApiToken
+from portal.accounts.scopes import Scope
+from portal.accounts.services import issue_token, revoke_token
+from portal.consent.models import Consent
+from portal.ownership.models import Proof
+from portal.requests.models import Request
+from portal.requests.services import request_status
+from portal.web.people import account
+from portal.web.problems import explained
+
+SHOWN = 50
+_DAYS = [("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "no end")]
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        label="Name", max_length=80, help_text="For you to tell it apart, such as the machine."
+    )
+    scopes = forms.MultipleChoiceField(
+        label="What it may do",
+        choices=[(scope.value, scope.label) for scope in Scope],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one."},
+    )
+    days = forms.ChoiceField(label="Ends after", choices=_DAYS, required=False)
+
+
+class FindForm(forms.Form):
+    name = forms.CharField(label="Project", max_length=214)
+
+
+@require_safe
+@login_required
+@never_cache
+def mine(request: HttpRequest) -> HttpResponse:
+    user = account(request)
+    asked = Request.objects.filter(user=user).select_related("project")
+    context = {
+        "proofs": Proof.objects.filter(user=user).select_related("project")[:SHOWN],
+        "consents": Consent.objects.filter(user=user).select_related("project", "revocation")[
+            :SHOWN
+        ],
+        "requests": [
+            (each, request_status(each)) for each in asked.prefetch_related("builds")[:SHOWN]
+        ],
+        "token_count": ApiToken.objects.filter(user=user, revoked_at=None).count(),
+        "now": timezone.now(),
+        "form": FindForm(),
+    }
+    return render(request, "web/mine.html", context)
+
+
+@require_POST
+@login_required
+def find(request: HttpRequest) -> HttpResponse:
+    """From a project's name to the proof that it is theirs."""
+    return redirect("web:prove", request.POST.get("name", "").strip() or "-")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@never_cache
+@explained
+def tokens(request: HttpRequest) -> HttpResponse:
+    user = account(request)
+    form = TokenForm(request.POST if request.method == "POST" else None, initial={"days": "90"})
+    secret = ""
+    if request.method == "POST" and form.is_valid():
+        now = timezone.now()
+        days = form.cleaned_data["days"]
+        _, secret = issue_token(
+            user=user,
+            name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            expires_at=now + timedelta(days=int(days)) if days else None,
+            at=now,
+        )
+        form = TokenForm(initial={"days": "90"})
+    context = {
+        "form": form,
+        "secret": secret,
+        "tokens": ApiToken.objects.filter(user=user)[:SHOWN],
+        "now": timezone.now(),
+    }
+    return render(request, "web/tokens.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+@login_required
+def revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    token = get_object_or_404(ApiToken, pk=token_id, user=account(request))
+    revoke_token(token=token, at=timezone.now())
+    messages.success(request, f"The token {token.name} is revoked. Nothing can use it any more.")
+    return redirect("web:tokens")

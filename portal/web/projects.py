@@ -1,0 +1,110 @@
+"""A project: its coverage, its releases one by one, and what was done to it."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from builds.domain.coverage import CellStatus, Coverage
+from builds.services.coverage import coverage
+from indexes.domain.names import parse_project_name
+from indexes.models import File, Project
+from portal.consent.services import live_consents
+from portal.ledger.services import entries_of
+from portal.ownership.services import has_proof
+from portal.requests.services import demand
+from portal.web.addresses import file_url, overlay_url
+from portal.web.lookup import find_project
+from portal.web.matrix import matrix_of
+from portal.web.people import signed_in
+from portal.web.problems import explained
+
+PER_PAGE = 100
+
+
+@require_safe
+@explained
+def show(request: HttpRequest, name: str) -> HttpResponse:
+    if name != parse_project_name(name):
+        return redirect("web:project", parse_project_name(name), permanent=True)
+    now = timezone.now()
+    project = find_project(name, at=now)
+    covered = coverage(project=project)
+    context = _common(request, project) | {
+        "coverage": covered,
+        "matrix": matrix_of(covered, opened=request.GET.get("minor", "")),
+        "statuses": list(CellStatus),
+        "consents": live_consents(project, at=now),
+        "demand": demand(project),
+        "install": _install(project, covered),
+    }
+    return render(request, "web/project.html", context)
+
+
+@require_safe
+@explained
+def minor(request: HttpRequest, name: str, label: str) -> HttpResponse:
+    """The releases of one folded minor, for the open page to put in its place."""
+    project = find_project(name, at=timezone.now())
+    matrix = matrix_of(coverage(project=project))
+    found = [each for each in (*matrix.shown, *matrix.folded) if each.label == label]
+    if not found:
+        raise Http404
+    context = {"project": project, "matrix": matrix, "minors": found}
+    return render(request, "web/_matrix_table.html", context)
+
+
+@require_safe
+@explained
+def release(request: HttpRequest, name: str, version: str) -> HttpResponse:
+    project = find_project(name, at=timezone.now())
+    row = next((row for row in coverage(project=project).rows if row.version == version), None)
+    if row is None:
+        message = f"{project.name} has no release {version}."
+        raise Http404(message)
+    ours = File.objects.filter(project=project, version=version).defer("metadata", "provenance")
+    context = _common(request, project) | {
+        "row": row,
+        "upstream_files": project.upstream_files.filter(version=version),
+        "files": [(file, file_url(file)) for file in ours],
+        "consents": live_consents(project, at=timezone.now()),
+    }
+    return render(request, "web/release.html", context)
+
+
+@require_safe
+@explained
+def ledger(request: HttpRequest, name: str) -> HttpResponse:
+    """Every act on the project, for who has proven to own it."""
+    project = find_project(name, at=timezone.now())
+    user = signed_in(request)
+    if user is None:
+        return redirect(f"{reverse('account_login')}?next={request.path}")
+    if not user.is_staff and has_proof(user=user, project=project, at=timezone.now()) is None:
+        message = (
+            f"The ledger of {project.name} is for its proven owners. It is your turn: prove that"
+            " you own the project, then come back."
+        )
+        raise PermissionDenied(message)
+    page = Paginator(entries_of(project.name), PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "web/ledger.html", {"project": project, "page": page})
+
+
+def _common(request: HttpRequest, project: Project) -> dict[str, Any]:
+    user = signed_in(request)
+    proof = has_proof(user=user, project=project, at=timezone.now()) if user else None
+    return {"project": project, "proof": proof}
+
+
+def _install(project: Project, covered: Coverage) -> dict[str, str]:
+    newest = next((row for row in covered.rows if not (row.is_yanked or row.is_prerelease)), None)
+    requirement = f"{project.name}=={newest.version}" if newest else project.name
+    return {
+        "pip": f"pip install --index-url {overlay_url()} {requirement}",
+        "uv": f"uv pip install --index-url {overlay_url()} {requirement}",
+    }

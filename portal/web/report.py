@@ -1,0 +1,46 @@
+"""What a builder reported, made safe to show: it may hold anything, of any type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    interpreter: str = ""
+    resolved: tuple[Requirement, ...] = ()
+    """What was installed to build with."""
+    grafted: tuple[str, ...] = ()
+    """Libraries that repair copied into the wheel."""
+    log_sha256: str = ""
+    source_date_epoch: int | None = None
+
+
+def read_report(said: Mapping[str, Any]) -> Report:
+    interpreter = said.get("interpreter")
+    if isinstance(interpreter, dict):
+        interpreter = f"CPython {interpreter.get('version', '')}".strip()
+    epoch = said.get("source_date_epoch")
+    return Report(
+        interpreter=str(interpreter or ""),
+        resolved=tuple(
+            Requirement(*(str(item.get(field, "")) for field in ("name", "version", "sha256")))
+            for item in _listed(said, "resolved")
+            if isinstance(item, dict)
+        ),
+        grafted=tuple(str(item) for item in _listed(said, "grafted")),
+        log_sha256=str(said.get("log_sha256") or ""),
+        source_date_epoch=epoch if isinstance(epoch, int) else None,
+    )
+
+
+def _listed(said: Mapping[str, Any], name: str) -> list[Any]:
+    value = said.get(name)
+    return value if isinstance(value, list) else []
