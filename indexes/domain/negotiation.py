@@ -4,6 +4,9 @@ JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
 PLAIN_HTML = "text/html"
 
+# What we ask upstream with: JSON says more, HTML is all that some indexes have.
+ACCEPT = f"{JSON}, {HTML};q=0.2, {PLAIN_HTML};q=0.1"
+
 # Where a client likes two equally, the first it gets.
 _PREFERENCE = (JSON, HTML, PLAIN_HTML)
 _LATEST = {

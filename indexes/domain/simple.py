@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
+from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML
+from indexes.domain.simple_html import read_html
 from indexes.domain.status import ProjectStatus
 from indexes.errors import IndexesError
 
@@ -214,7 +216,36 @@ def parse_json(body: bytes, *, base_url: str) -> ProjectPage:
     One bad field refuses the whole page: half a page would be taken for upstream's word that the
     other half is gone.
     """
-    data = _load(body)
+    return _page(_load(body), base_url)
+
+
+def parse_html(body: bytes, *, name: NormalizedName, base_url: str) -> ProjectPage:
+    """Somebody's project page in HTML, as `parse_json` reads the other form.
+
+    HTML can be anything, a notice of some proxy as well: a page that lists no file is refused.
+    """
+    try:
+        read = read_html(body.decode(), name=name, base_url=base_url)
+    except UnicodeDecodeError as error:
+        raise InvalidPage("it is not UTF-8") from error
+    if read is None:
+        raise InvalidPage("it ends before its end")
+    data, base = read
+    if not data["files"]:
+        raise InvalidPage("it is HTML that lists no file")
+    return _page(_checked(data), base)
+
+
+def parse_page(body: bytes, *, media_type: str, name: NormalizedName, base_url: str) -> ProjectPage:
+    """A project page of either form; raises `InvalidPage`."""
+    if media_type == JSON:
+        return parse_json(body, base_url=base_url)
+    if media_type in {HTML, PLAIN_HTML}:
+        return parse_html(body, name=name, base_url=base_url)
+    raise InvalidPage(f"it is {media_type or 'of no type'}, and we read {JSON} and HTML")
+
+
+def _page(data: dict[str, Any], base_url: str) -> ProjectPage:
     try:
         name = parse_project_name(_text(data, "name"))
     except InvalidProjectName as error:
@@ -246,6 +277,10 @@ def _load(body: bytes) -> dict[str, Any]:
         raise InvalidPage("it is not JSON") from error
     if not isinstance(data, dict):
         raise InvalidPage("it is not an object")
+    return _checked(data)
+
+
+def _checked(data: dict[str, Any]) -> dict[str, Any]:
     meta = data.get("meta")
     if not isinstance(meta, dict) or not isinstance(meta.get("api-version"), str):
         raise InvalidPage("it has no API version")

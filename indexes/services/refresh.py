@@ -78,9 +78,18 @@ def _follow(
         return project
     after = answer.page if isinstance(answer, UpstreamPage) else None
     _refuse_older(project, after)
+    before, status = read_state(project), ProjectStatus(project.status)
     project.upstream_digest = digest
     project.upstream_etag = answer.etag if isinstance(answer, UpstreamPage) else ""
-    _change(project, after, at)
+    changes = diff(before, after)
+    write_state(project, after, changes)
+    if changes:
+        project.changed_at = at
+    project.save()
+    update_standings(project=project)
+    render_pages(project=project, at=at)
+    if changes:
+        _announce(project, status, before, after, changes)
     return project
 
 
@@ -94,20 +103,6 @@ def _refuse_older(project: Project, page: ProjectPage | None) -> None:
     ):
         problem = f"its serial went back from {project.last_serial} to {page.serial}"
         raise UpstreamInvalid(project.name, problem)
-
-
-def _change(project: Project, after: ProjectPage | None, at: datetime) -> None:
-    before = read_state(project)
-    status = ProjectStatus(project.status)
-    changes = diff(before, after)
-    write_state(project, after, changes)
-    if changes:
-        project.changed_at = at
-    project.save()
-    update_standings(project=project)
-    render_pages(project=project, at=at)
-    if changes:
-        _announce(project, status, before, after, changes)
 
 
 def _announce(

@@ -50,7 +50,8 @@ def update_standings(*, project: Project) -> int:
     """
     files = list(File.objects.filter(project=project).defer("metadata", "provenance"))
     releases = _releases(project, {file.version for file in files})
-    changed = [(file, file.standing) for file in files if _set_standing(project, file, releases)]
+    stood = [(file, file.standing) for file in files]
+    changed = [(file, was) for file, was in stood if _set_standing(project, file, releases)]
     File.objects.bulk_update([file for file, _ in changed], ["standing", "standing_reason"])
     for file, before in changed:
         file.project = project

@@ -1,5 +1,6 @@
 """The index that we follow: a Protocol, the client that speaks to it, and a fake."""
 
+import atexit
 from functools import cache
 
 from indexes.conf import indexes_config
@@ -35,4 +36,6 @@ def get_upstream() -> Upstream:
 
 @cache
 def _client(url: str, contact: str) -> HttpUpstream:
-    return HttpUpstream(url, contact=contact)
+    client = HttpUpstream(url, contact=contact)
+    atexit.register(client.close)
+    return client

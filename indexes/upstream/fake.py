@@ -72,6 +72,7 @@ class _Project:
     status_reason: str = ""
     files: dict[str, _Stored] = field(default_factory=dict)
     versions: list[str] = field(default_factory=list)
+    serial: int = 0
 
 
 class FakeUpstream:
@@ -83,7 +84,7 @@ class FakeUpstream:
 
     `seen` lists the paths asked for, in order, as `/simple/docopt/`; `seen_headers` the headers
     of each, over HTTP. `has_etags = False` makes it an upstream that sends none. `delay` is
-    waited before every answer over HTTP, in seconds.
+    waited before every answer over HTTP, in seconds. `serial` counts all changes.
     """
 
     def __init__(self, url: str = "https://upstream.example") -> None:
@@ -106,7 +107,7 @@ class FakeUpstream:
         """The project, or its new status (PEP 792)."""
         project = self._projects.setdefault(parse_project_name(name), _Project())
         project.status, project.status_reason = ProjectStatus(status), reason
-        self.serial += 1
+        self._touch(project)
 
     def add_file(
         self,
@@ -136,7 +137,7 @@ class FakeUpstream:
         version = parse_filename(filename, normalized).version
         if version is not None and str(version) not in project.versions:
             project.versions.append(str(version))
-        self.serial += 1
+        self._touch(project)
         return self._shown(project.files[filename])
 
     def add_sdist(
@@ -179,7 +180,7 @@ class FakeUpstream:
     def _set_yanked(self, name: str, target: str, *, is_yanked: bool, reason: str) -> None:
         for stored in self._matching(name, target):
             stored.listed = replace(stored.listed, is_yanked=is_yanked, yanked_reason=reason)
-        self.serial += 1
+        self._touch(self._projects[parse_project_name(name)])
 
     def remove_file(self, name: str, target: str) -> None:
         """A file by its name, or a whole release by its version."""
@@ -189,7 +190,15 @@ class FakeUpstream:
             del project.files[stored.listed.filename]
         left = {parse_filename(filename, normalized).version for filename in project.files}
         project.versions = [v for v in project.versions if v in {str(item) for item in left}]
+        self._touch(project)
+
+    def set_serial(self, name: str, serial: int) -> None:
+        """As a cache would that answers with an older page."""
+        self._projects[parse_project_name(name)].serial = serial
+
+    def _touch(self, project: _Project) -> None:
         self.serial += 1
+        project.serial = self.serial
 
     def remove_project(self, name: str) -> None:
         del self._projects[parse_project_name(name)]
@@ -234,7 +243,7 @@ class FakeUpstream:
             status_reason=project.status_reason,
             files=tuple(sorted(shown, key=lambda file: file.filename)),
             versions=tuple(project.versions),
-            serial=self.serial,
+            serial=project.serial,
         )
 
     def _shown(self, stored: _Stored) -> ListedFile:

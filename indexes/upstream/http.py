@@ -1,4 +1,4 @@
-"""The client of a real upstream: PEP 691's JSON over HTTP, within limits."""
+"""The client of a real upstream: the simple API over HTTP, JSON before HTML, within limits."""
 
 import hashlib
 import time
@@ -10,8 +10,8 @@ from urllib.parse import quote
 import httpx
 
 from indexes.domain.names import NormalizedName
-from indexes.domain.negotiation import JSON
-from indexes.domain.simple import InvalidPage, parse_json
+from indexes.domain.negotiation import ACCEPT
+from indexes.domain.simple import InvalidPage, parse_page
 from indexes.upstream.base import (
     NotModified,
     ProjectNotUpstream,
@@ -73,7 +73,7 @@ class HttpUpstream:
         return f"{self.url}{quote(name)}/"
 
     def project_page(self, name: NormalizedName, etag: str = "") -> UpstreamPage | NotModified:
-        headers = {"Accept": JSON} | ({"If-None-Match": etag} if etag else {})
+        headers = {"Accept": ACCEPT} | ({"If-None-Match": etag} if etag else {})
         url = self.project_url(name)
         response, body = self._get(
             url,
@@ -87,10 +87,8 @@ class HttpUpstream:
         if response.status_code == httpx.codes.NOT_FOUND:
             raise ProjectNotUpstream(name)
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if media_type != JSON:
-            raise UpstreamInvalid(name, f"it is {media_type or 'of no type'}, and we read {JSON}")
         try:
-            page = parse_json(body, base_url=str(response.url))
+            page = parse_page(body, media_type=media_type, name=name, base_url=str(response.url))
         except InvalidPage as error:
             raise UpstreamInvalid(name, error.problem) from error
         if page.name != name:

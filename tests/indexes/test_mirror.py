@@ -1,0 +1,93 @@
+"""`manage.py mirror` and the scheduled task, against an upstream that is a real server."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from indexes.models import File, Page, Project, UpstreamFile
+from indexes.storage import file_key, get_storage
+from indexes.tasks import mirror
+from tests.indexes.conftest import NAME
+
+
+@pytest.fixture
+def served(upstream, settings):
+    """The upstream over HTTP, as the settings name it."""
+    with upstream.serve() as url:
+        settings.AFFINEUR_UPSTREAM = url
+        yield upstream
+
+
+def run(*arguments):
+    out = io.StringIO()
+    call_command("mirror", *arguments, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+def run_failing(*arguments):
+    out = io.StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("mirror", *arguments, stdout=out, stderr=out)
+    return out.getvalue() + str(caught.value)
+
+
+def test_it_follows_what_changed(served, ours):
+    served.yank(NAME, "0.12.2", reason="broken")
+    assert run() == "1 projects verified, 1 changed, 0 not reached.\n"
+    ours.refresh_from_db()
+    assert (ours.standing, ours.standing_reason) == ("yanked", "broken")
+
+
+def test_the_task_does_the_same(served, ours):
+    served.yank(NAME, "0.12.2", reason="broken")
+    mirror()
+    ours.refresh_from_db()
+    assert ours.standing == "yanked"
+
+
+def test_a_project_that_was_not_reached_is_named(served, project):
+    served.override(NAME, b"nonsense")
+    printed = run_failing()
+    assert "python-levenshtein: Upstream's answer" in printed
+
+
+def test_named_projects_are_refreshed_enrolled_or_not(served, db):
+    assert run("Python_Levenshtein") == "python-levenshtein: active\n"
+    assert Project.objects.get().upstream_files.count() == 2
+
+
+@pytest.mark.parametrize("name", ["nothing-here", "-no-name-"])
+def test_an_unknown_name_is_refused(served, db, name):
+    assert name in run_failing(name)
+
+
+def test_a_check_of_what_is_right_finds_nothing(served, ours):
+    run()
+    assert run("--check") == "0 differences, 0 projects repaired.\n"
+
+
+def test_a_check_names_what_differs_and_changes_nothing(served, ours):
+    run()
+    served.yank(NAME, "0.12.2", reason="broken")
+    Page.objects.filter(path="/wheels/simple/python-levenshtein/").update(body=b"rotten")
+    get_storage().delete(file_key(ours.sha256))
+    printed = run_failing("--check")
+    assert "FileYanked python_levenshtein-0.12.2.tar.gz broken" in printed
+    assert "page /wheels/simple/python-levenshtein/ is not what the rows say" in printed
+    assert f"storage has no bytes of {ours.filename}" in printed
+    assert File.objects.get().standing == "listed"
+
+
+def test_a_repair_mends_rows_and_pages(served, ours):
+    run()
+    UpstreamFile.objects.filter(version="0.12.1").delete()
+    UpstreamFile.objects.filter(version="0.12.2").update(is_yanked=True)
+    Page.objects.filter(path="/simple/python-levenshtein/").delete()
+    assert "1 projects repaired" in run("--repair")
+    assert run("--check") == "0 differences, 0 projects repaired.\n"
+
+
+def test_an_upstream_that_is_down_is_said_and_nothing_is_mended(served, ours):
+    served.override(NAME, b"nonsense")
+    assert "1 differences from upstream are left" in run_failing("--repair")
