@@ -30,12 +30,12 @@ from builds.runner.download import (
     UnreachableError,
 )
 from indexes.domain.names import NormalizedName, parse_project_name
-from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML, choose
+from indexes.domain.negotiation import ACCEPT, HTML, JSON, PLAIN_HTML, choose
 from indexes.domain.simple import (
     InvalidPage,
     ListedFile,
     ProjectPage,
-    parse_json,
+    parse_page,
     render_html,
     render_json,
 )
@@ -111,13 +111,16 @@ class IndexProxy:
     def _fetch_page(self, name: NormalizedName) -> ProjectPage | None:
         url = urljoin(self._upstream, f"{quote(name)}/")
         try:
-            response = self._client.get(url, headers={"Accept": JSON})
+            response = self._client.get(url, headers={"Accept": ACCEPT})
             if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
                 return None
             response.raise_for_status()
             if len(response.content) > PAGE_LIMIT:
                 raise InvalidPage("it is too large")
-            page = parse_json(response.content, base_url=str(response.url))
+            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            page = parse_page(
+                response.content, media_type=media_type, name=name, base_url=str(response.url)
+            )
         except (httpx.HTTPError, IndexesError) as error:
             self.unreachable.append(f"{url}: {error}")
             raise UnreachableError(f"{url}: {error}") from error
