@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from builds.domain.limits import MEBIBYTE
+
 
 @dataclass(frozen=True, slots=True)
 class BuilderConfig:
@@ -22,6 +24,10 @@ class BuilderConfig:
     """AFFINEUR_SLOT_UID: first of the uids that slots run as, when the builder is root."""
     name: str
     """AFFINEUR_BUILDER_NAME: told in provenance and to operators."""
+    contact: str = ""
+    """AFFINEUR_CONTACT: sent upstream, so that its operators know whom to write to."""
+    cache: int = 4096 * MEBIBYTE
+    """AFFINEUR_BUILDER_CACHE: bytes of downloaded files that are kept for later builds."""
 
 
 def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig:
@@ -33,4 +39,6 @@ def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig
         slots=int(environment.get("AFFINEUR_BUILDER_SLOTS", "1")),
         slot_uid=int(environment.get("AFFINEUR_SLOT_UID", "61184")),
         name=environment.get("AFFINEUR_BUILDER_NAME", os.uname().nodename),
+        contact=environment.get("AFFINEUR_CONTACT", ""),
+        cache=int(environment.get("AFFINEUR_BUILDER_CACHE", str(4096 * MEBIBYTE))),
     )

@@ -14,6 +14,7 @@ from builds.runner.attempt import Attempt
 from builds.runner.check import WheelFacts, read_wheel
 from builds.runner.environment import variables
 from builds.runner.interpreters import SYSTEM, Interpreter
+from builds.runner.problems import JobProblem
 from builds.runner.workfolder import UntrustedFileError, list_left, take_left
 
 
@@ -23,9 +24,12 @@ def repair(
     """Return the wheel to go on with: a new one, or `wheel` itself when it holds no ELF file."""
     if not facts.elf:
         if not facts.is_pure:
-            attempt.journal.say("the wheel is for one platform, but holds no machine code")
-            raise attempt.problem(
-                Outcome.REPAIR_FAILED, f"{wheel.name} holds no machine code: extensions are missing"
+            raise JobProblem(
+                Outcome.REPAIR_FAILED,
+                f"The wheel of {attempt.release} says it is for one platform, but no extension "
+                f"came out of the build for {attempt.target.name}. The log says why; the "
+                "project's sources decide that: its turn.",
+                f"{wheel.name} holds no machine code",
             )
         attempt.journal.say("the wheel is pure: nothing to repair")
         return wheel

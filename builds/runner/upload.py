@@ -15,6 +15,8 @@ from builds.runner.problems import LeaseGoneError
 CHUNK = 1 << 18
 TIMEOUT = 120
 """Seconds without progress."""
+REFUSALS = frozenset({400, 401, 403, 404, 411, 413, 422})
+"""Answers that asking again does not change."""
 
 
 def upload(attempt: Attempt, wheel: Path) -> None:
@@ -63,9 +65,12 @@ def _put(attempt: Attempt, wheel: Path, size: int) -> str:
         return f"the upload failed: {str(error) or type(error).__name__}"
     if response.status_code == httpx.codes.GONE:
         raise LeaseGoneError
-    if not response.is_success:
-        return f"the upload was answered with {response.status_code}"
-    return ""
+    if response.is_success:
+        return ""
+    said = f"the upload was answered with {response.status_code}: {response.text[:300]}"
+    if response.status_code in REFUSALS:
+        raise attempt.problem(Outcome.UPLOAD_FAILED, said)
+    return said
 
 
 def _chunks(attempt: Attempt, wheel: Path) -> Iterator[bytes]:

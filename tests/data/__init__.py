@@ -1,0 +1,1 @@
+"""Small real distributions, made by the scripts beside this file."""
