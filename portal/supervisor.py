@@ -68,7 +68,7 @@ def services(*, socket_path: Path, host: str, port: int) -> list[Service]:
             32,
             (sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws")
             + ("--host", host, "--port", str(port), "--workers", "1")
-            + ("--blocking-threads", "8", "--log-level", "warning", "portal.wsgi:application"),
+            + ("--blocking-threads", "4", "--log-level", "warning", "portal.wsgi:application"),
         ),
         Service(
             "control",
@@ -348,7 +348,8 @@ def refuse_a_taken_port(host: str, port: int) -> None:
 @contextlib.contextmanager
 def alone_with(data: Path) -> Iterator[None]:
     """Hold the data folder's lock: two deployments must not share one."""
-    data.mkdir(parents=True, exist_ok=True)
+    for folder in (data, data / "run", data / "static"):
+        folder.mkdir(parents=True, exist_ok=True)
     with (data / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -142,6 +142,8 @@ def deployed(
             environment={**given, **own},
             known=known,
         )
+        for name in ("run", "static"):
+            (folder / "data" / name).mkdir(parents=True)
         deployment.manage("migrate", "--verbosity", "0")
         try:
             if "AFFINEUR_BROKER" not in own:
