@@ -171,11 +171,12 @@ def find_hierarchy() -> Hierarchy | None:
     """The control groups that this process may make groups in: v2, else v1, else None."""
     with contextlib.suppress(OSError):
         own = _own_groups()
-        return _find_v2(own) or _find_v1(own)
+        return find_v2(own) or find_v1(own)
     return None
 
 
-def _find_v1(own: dict[str, str]) -> Hierarchy | None:
+def find_v1(own: dict[str, str]) -> Hierarchy | None:
+    """One hierarchy a controller; without the one for memory, polling is no worse."""
     parents = {
         controller: own[controller]
         for controller in V1_CONTROLLERS
@@ -184,7 +185,8 @@ def _find_v1(own: dict[str, str]) -> Hierarchy | None:
     return Hierarchy(1, parents) if "memory" in parents else None
 
 
-def _find_v2(own: dict[str, str]) -> Hierarchy | None:
+def find_v2(own: dict[str, str]) -> Hierarchy | None:
+    """The unified hierarchy, where the builder's own group is delegated to it."""
     parent = own.get("")
     if parent is None:
         return None

@@ -24,8 +24,8 @@ MEMORY_MARGIN = 1024 * 1024 * 1024
 CPU_MARGIN = 5
 """Seconds; the watch over the whole group comes first."""
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x4_0000
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x4_0000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -82,28 +82,28 @@ def become(uid: int | None) -> None:
 
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when the thread that forked it ends."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def adopt_orphans() -> None:
     """Become the parent of descendants that lose theirs, so that they can be reaped."""
-    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _show(stage: list[list[str]]) -> None:
     """Bind each source to its place below STAGE, in a mount namespace of our own."""
     os.unshare(os.CLONE_NEWNS)
-    _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
     sources = [os.open(source, os.O_PATH) for source, _ in stage]
-    _mount("tmpfs", STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755,size=1m")
+    mount("tmpfs", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m")
     for opened, (_, place) in zip(sources, stage, strict=True):
         if os.path.isdir(f"/proc/self/fd/{opened}"):
             os.mkdir(place)
         else:
             os.close(os.open(place, os.O_CREAT | os.O_WRONLY))
-        _mount(f"/proc/self/fd/{opened}", place, None, _MS_BIND | _MS_REC)
+        mount(f"/proc/self/fd/{opened}", place, None, MS_BIND | MS_REC)
         os.close(opened)
 
 
@@ -135,7 +135,8 @@ def _place(descriptors: dict[int, int]) -> None:
         os.dup2(source, number)
 
 
-def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
+def mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
+    """The system call, which the standard library does not have."""
     result = _libc.mount(
         source.encode(),
         target.encode(),

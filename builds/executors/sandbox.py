@@ -80,7 +80,7 @@ class SandboxExecutor:
         *,
         hierarchy: Hierarchy | str | None = "found",
     ) -> None:
-        if (os.geteuid() == 0) != (uid is not None):
+        if bool(uid) != (os.geteuid() == 0):
             raise ExecutorError(
                 "a builder that is root runs each slot as a user of its own, and another builder"
                 f" cannot: it is user {os.geteuid()}, and the slot's is {uid}"
@@ -89,6 +89,7 @@ class SandboxExecutor:
         if bubblewrap is None:
             raise ExecutorError("bwrap is missing: install the package bubblewrap")
         self.uid = uid
+        self.root = root.absolute()
         self.folder = slot_folder(root, slot)
         self._bubblewrap = bubblewrap
         self._group = group_name(root, slot)
@@ -121,6 +122,8 @@ class SandboxExecutor:
         (own / "seccomp").write_bytes(seccomp_program())
 
     def _configuration(self, command: Command) -> dict[str, Any]:
+        for path in (command.work, *(mount.source for mount in command.mounts)):
+            self._refuse_links(path)
         stage = Stage(is_used=self.uid is not None)
         return {
             "argv": [self._bubblewrap, *self._arguments(command, stage)],
@@ -137,6 +140,17 @@ class SandboxExecutor:
             "index_socket": str(command.index_socket.absolute()) if command.index_socket else None,
             "index_port": INDEX_PORT,
         }
+
+    def _refuse_links(self, path: Path) -> None:
+        """What a command may have written is shown by its own name, never by a link of its own.
+
+        The builder follows links with its own rights: one of these could show any folder of it.
+        """
+        path = path.absolute()
+        if path.is_relative_to(self.root):
+            below = path.relative_to(self.root)
+            if path.resolve() != self.root.resolve() / below:
+                raise ExecutorError(f"{path} leads elsewhere by a link, and is not shown")
 
     def _arguments(self, command: Command, stage: "Stage") -> list[str]:
         etc = self.folder / "sandbox"

@@ -7,6 +7,8 @@ import pytest
 
 from builds.executors.base import Command, Ending, ExecutorError
 from builds.executors.fake import Answer, FakeExecutor
+from builds.executors.sandbox import SandboxExecutor
+from tests.builds.executors.conftest import slot_uid
 
 SCRIPTS = {
     "true": Answer(),
@@ -23,7 +25,16 @@ def fake_executor(_root):
     return FakeExecutor(lambda command: SCRIPTS[command.argv[2]])
 
 
-@pytest.fixture(params=[pytest.param(fake_executor, id="fake")])
+def sandbox_executor(root):
+    return SandboxExecutor(root, 0, slot_uid())
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(fake_executor, id="fake"),
+        pytest.param(sandbox_executor, id="sandbox", marks=pytest.mark.sandbox),
+    ]
+)
 def executor(request, tmp_path):
     return request.param(tmp_path / "builder")
 

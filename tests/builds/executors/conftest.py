@@ -19,12 +19,13 @@ from builds.executors.usage import all_processes, processes_of
 
 IS_ROOT = os.geteuid() == 0
 FIRST_UID = 200_000
+SLOTS = 4
 MARK = "AFFINEUR_MARK"
 
 
-def slot_uid():
+def slot_uid(slot=0):
     """A user that neither a builder nor another test process has; None for an ordinary user."""
-    return FIRST_UID + os.getpid() if IS_ROOT else None
+    return FIRST_UID + SLOTS * os.getpid() + slot if IS_ROOT else None
 
 
 def python_mounts():
@@ -49,7 +50,7 @@ class Sandbox:
         self.slot = slot
         self.work = root / f"work-{slot}"
         self.work.mkdir()
-        self.uid = slot_uid()
+        self.uid = slot_uid(slot)
         self.hierarchy = hierarchy
         self.mark = f"{MARK}={uuid.uuid4()}"
         self.executor = SandboxExecutor(root, slot, self.uid, hierarchy=hierarchy)
