@@ -33,18 +33,16 @@ class ByCursor(CursorPagination):
 
 
 class ApiViewSet(GenericViewSet[Any]):
-    """Base of the nouns.
-
-    `throttle_scopes` names the throttle scope of an action. `required_scope` is what a token needs to
-    act; `read` is what it needs to read.
-    """
-
+    # No docstring: the schema would describe with it what has none of its own.
     schema = Schema()
     permission_classes = PUBLIC
     pagination_class: type[ByCursor] | None = ByCursor
     required_scope: Scope | None = None
+    """What a token needs to act; it needs `read` to read."""
     cursor_ordering: tuple[str, ...] = ()
+    """Of lists: an order in which pages stay what they were."""
     throttle_scopes: dict[str, str] = {}
+    """By action."""
 
     def get_throttles(self) -> list[BaseThrottle]:
         self.throttle_scope = self.throttle_scopes.get(self.action or "", "")

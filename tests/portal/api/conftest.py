@@ -1,14 +1,15 @@
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
+from builds.domain.states import AttemptState, BuildState
+from builds.models import Attempt, Build, LogChunk, Permit
 from indexes.domain.names import parse_project_name
-from indexes.models import Project
+from indexes.models import File, Project
 from indexes.services.refresh import refresh_project
 from indexes.upstream.fake import FakeUpstream
 from portal.accounts.models import User
@@ -29,7 +30,7 @@ def quiet_settings(settings):
 
 @pytest.fixture
 def upstream(settings) -> Iterator[FakeUpstream]:
-    """docopt 0.6.2, sources only, over HTTP."""
+    """Docopt 0.6.2, sources only, over HTTP."""
     fake = FakeUpstream()
     fake.add_sdist("docopt", "0.6.2")
     with fake.serve() as url:
@@ -102,3 +103,80 @@ def proof(ada, docopt, development) -> Proof:
         by=ada,
         at=timezone.now(),
     )
+
+
+@pytest.fixture
+def make_build(docopt) -> Callable[..., Build]:
+    """A build of docopt 0.6.2, with one attempt unless it waits; fields of both by keyword."""
+    numbers = count(1)
+    permit = Permit.objects.create(
+        project=docopt, channels=["build", "publish"], origin="test", issued_at=timezone.now()
+    )
+
+    def make(state: BuildState = BuildState.QUEUED, **fields: object) -> Build:
+        number = next(numbers)
+        return Build.objects.create(
+            **{
+                "project": docopt,
+                "version": "0.6.2",
+                "target": TARGETS[0],
+                "key": f"{number:064}",
+                "permit": permit,
+                "state": state.value,
+                "sdist_filename": "docopt-0.6.2.tar.gz",
+                "sdist_url": "https://upstream.example/docopt-0.6.2.tar.gz",
+                "sdist_sha256": "0" * 64,
+                "queued_at": timezone.now(),
+                **fields,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_attempt() -> Callable[..., Attempt]:
+    def make(build: Build, *, chunks: int = 0, **fields: object) -> Attempt:
+        number = build.attempts.count() + 1
+        now = timezone.now()
+        attempt = Attempt.objects.create(
+            **{
+                "build": build,
+                "number": number,
+                "rung": "declared",
+                "state": AttemptState.FAILED.value,
+                "lease_hash": f"{build.key[8:]}{number:08}",
+                "heartbeat_at": now,
+                "created_at": now,
+                "started_at": now,
+                "ended_at": now,
+                **fields,
+            }
+        )
+        LogChunk.objects.bulk_create(
+            LogChunk(attempt=attempt, sequence=place, stage="build", text=f"line {place}\n")
+            for place in range(chunks)
+        )
+        return attempt
+
+    return make
+
+
+@pytest.fixture
+def make_file(docopt) -> Callable[..., File]:
+    def make(build: Build, filename: str = "docopt-0.6.2-1affineur-py3-none-any.whl") -> File:
+        return File.objects.create(
+            project=docopt,
+            version=build.version,
+            filename=filename,
+            build_tag="1affineur",
+            sha256="a" * 64,
+            size=1234,
+            metadata_sha256="b" * 64,
+            metadata=b"Name: docopt",
+            provenance={"payload": "e30=", "payloadType": "x", "signatures": []},
+            build_id=build.pk,
+            published_at=timezone.now(),
+        )
+
+    return make

@@ -1,13 +1,11 @@
-"""The API as a development deployment routes it."""
+"""The addresses as a development deployment has them."""
 
-from django.urls import include, path
+from django.urls import path
 
 from portal.api.development import DevelopmentSignInViewSet
-from portal.api.urls import urlpatterns as public
+from portal.urls import urlpatterns as public
 
 urlpatterns = [
-    path(
-        "api/v1/development/sign-in/", DevelopmentSignInViewSet.as_view({"post": "create"})
-    ),
-    path("api/v1/", include(public)),
+    path("api/v1/development/sign-in/", DevelopmentSignInViewSet.as_view({"post": "create"})),
+    *public,
 ]
