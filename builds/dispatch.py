@@ -24,11 +24,9 @@ def wake() -> None:
     _send("builds.claim", queue=CONTROL_QUEUE)
 
 
-def send_job(job: Job, *, expires_seconds: float) -> None:
-    """Hand a job to the builders; one not taken in time is not worth taking."""
-    _send(
-        "builder.run", queue=BUILDER_QUEUE, expires=expires_seconds, kwargs={"job": job.to_json()}
-    )
+def send_job(job: Job) -> None:
+    """Hand a job to the builders. One that comes too late finds its lease gone."""
+    _send("builder.run", queue=BUILDER_QUEUE, kwargs={"job": job.to_json()})
 
 
 def judge(attempt_id: UUID) -> None:

@@ -34,7 +34,8 @@ UPLOAD_SECONDS = 6 * 3600
 def claim_builds(*, at: datetime) -> list[Job]:
     """Claim what builders have room for, each under a lease of its own, and send it to them.
 
-    Builds whose permit is gone are cancelled on the way.
+    Builds whose permit is gone are cancelled on the way. Two workers at the same moment may
+    both see the last room there is; what is too much waits with the builders.
     """
     jobs: list[Job] = []
     for candidate in _candidates(at):
@@ -94,7 +95,7 @@ def _claim(candidate: Build, at: datetime) -> Job | None:
     if not moved:
         return None
     job = _lease(candidate, project, at)
-    transaction.on_commit(partial(dispatch.send_job, job, expires_seconds=TAKE_SECONDS))
+    transaction.on_commit(partial(dispatch.send_job, job))
     return job
 
 

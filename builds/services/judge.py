@@ -179,7 +179,7 @@ def _next_number(build: Build, facts: WheelFacts) -> int:
 def _publish(attempt: Attempt, sealed: _Sealed, facts: WheelFacts, at: datetime) -> bool:
     """Publish it, unless it may not or need not be; False when its name was taken."""
     # Publishing for one project goes one by one: names are numbered.
-    Project.objects.select_for_update(no_key=True).get(pk=attempt.build.project_id)
+    Project.objects.select_for_update().get(pk=attempt.build.project_id)
     build = lock_build(attempt_id=attempt.pk)
     is_judged = not Attempt.objects.filter(pk=attempt.pk, state=AttemptState.JUDGING.value).exists()
     if build is None or is_judged:

@@ -172,14 +172,17 @@ def _build_definition(attempt: Attempt) -> dict[str, Any]:
 
 
 def _requirement(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": str(entry.get("filename") or entry.get("name", "")),
-        "digest": {"sha256": str(entry.get("sha256", ""))},
-        "annotations": {
-            "project": str(entry.get("name", "")),
-            "version": str(entry.get("version", "")),
-        },
+    """Describe a build requirement; one that came from no file has no digest."""
+    told = {name: str(entry.get(name) or "") for name in ("name", "version", "filename", "url")}
+    described: dict[str, Any] = {
+        "name": told["filename"] or told["name"],
+        "annotations": {"project": told["name"], "version": told["version"]},
     }
+    if told["url"]:
+        described["uri"] = told["url"]
+    if _SHA256.fullmatch(str(entry.get("sha256", ""))):
+        described["digest"] = {"sha256": entry["sha256"]}
+    return described
 
 
 def _run_details(attempt: Attempt) -> dict[str, Any]:
