@@ -2,6 +2,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from builds.models import Build, Permit
@@ -101,9 +102,7 @@ def test_a_project_tells_that_it_is_consented(consent, anonymous):
 
 
 def test_an_expired_consent_is_not_live(consent, anonymous):
-    Consent._base_manager.filter(pk=consent["id"]).update(
-        expires_at=timezone.now() - timedelta(days=1)
-    )
+    QuerySet(Consent).filter(pk=consent["id"]).update(expires_at=timezone.now() - timedelta(days=1))
     assert anonymous.get(CONSENTS).json()["results"][0]["is_live"] is False
 
 
@@ -157,13 +156,13 @@ def test_a_token_needs_the_scope(consent, ada, client_of):
 
 
 def test_listing_consents_takes_the_same_queries_however_many(
-    docopt, proof, ada, consent, anonymous, django_assert_max_num_queries
+    proof, consent, anonymous, django_assert_max_num_queries
 ):
     first = Consent.objects.get()
     Consent.objects.bulk_create(
         Consent(
-            user=ada,
-            project=docopt,
+            user=proof.user,
+            project=proof.project,
             capacity="owner",
             proof=proof,
             agreements=first.agreements,

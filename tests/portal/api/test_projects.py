@@ -34,7 +34,8 @@ def test_a_name_is_read_as_installers_read_it(docopt, anonymous):
     ("name", "status", "code"),
     [("nothing", 404, "unknown-project"), ("-x-", 400, "invalid-project-name")],
 )
-def test_a_name_that_is_no_project_is_told_so(db, upstream, anonymous, name, status, code):
+@pytest.mark.usefixtures("db", "upstream")
+def test_a_name_that_is_no_project_is_told_so(anonymous, name, status, code):
     answer = anonymous.get(f"/api/v1/projects/{name}/")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert not Project.objects.exists()

@@ -63,7 +63,8 @@ def test_what_cannot_be_is_told_by_code(docopt, as_ada):
         ({"project": ""}, 400, "invalid"),
     ],
 )
-def test_a_request_that_cannot_be(db, upstream, as_ada, change, status, code):
+@pytest.mark.usefixtures("upstream")
+def test_a_request_that_cannot_be(as_ada, change, status, code):
     answer = as_ada.post(REQUESTS, WISH | change, format="json")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert not Request.objects.exists()
