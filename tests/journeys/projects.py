@@ -43,7 +43,7 @@ def consent(deployment: Deployment, project: str) -> dict[str, Any]:
         {"method": "attestation", "facts": {"reason": "a journey's own project"}},
     )
     assert proof["state"] == "proven"
-    agreements = deployment.get("agreements/")
+    agreements = deployment.get("agreements/")["results"]
     accepted = [
         {
             "name": agreement["name"],
