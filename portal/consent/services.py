@@ -327,10 +327,36 @@ def _relist(project: Project, permits: Sequence[Permit], *, at: datetime) -> Non
         decision=Decision.WITHDRAWN.value,
         decision_reason__startswith=WITHDRAWN_WITH_CONSENT,
     )
-    again = _covered(withdrawn, permits, at=at)
+    again = [made.file.pk for made in _made(withdrawn) if made.is_covered(permits, at=at)]
     if again:
-        files = File.objects.filter(pk__in=[file.pk for file in again])
-        decide(files=files, decision=None, reason="", at=at)
+        decide(files=File.objects.filter(pk__in=again), decision=None, reason="", at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A file of ours, and the target it was built for."""
+
+    file: File
+    target: str
+
+    def is_covered(self, permits: Sequence[Permit], *, at: datetime) -> bool:
+        """Whether one of these lets us publish it."""
+        permit = covering(
+            permits,
+            version=self.file.version,
+            target=self.target,
+            channel=Channel.PUBLISH,
+            at=at,
+        )
+        return permit is not None
+
+
+def _made(files: QuerySet[File]) -> list[_Made]:
+    rows = list(files.only("version", "build_id", "standing"))
+    targets = dict(
+        Build.objects.filter(pk__in=[file.build_id for file in rows]).values_list("pk", "target")
+    )
+    return [_Made(file, targets.get(file.build_id, "")) for file in rows]
 
 
 def _files_of_consent_alone(consent: Consent, *, at: datetime) -> list[File]:
@@ -339,28 +365,11 @@ def _files_of_consent_alone(consent: Consent, *, at: datetime) -> list[File]:
     own = [permit for permit in permits if permit.origin == str(consent.pk)]
     others = [permit for permit in permits if permit.origin != str(consent.pk)]
     undecided = File.objects.filter(project=consent.project, decision="")
-    kept = {file.pk for file in _covered(undecided, others, at=at)}
-    # What it covered when it was given: one that has expired can be taken back too.
-    covered = _covered(undecided, own, at=consent.given_at)
-    return [file for file in covered if file.pk not in kept]
-
-
-def _covered(files: QuerySet[File], permits: Sequence[Permit], *, at: datetime) -> list[File]:
-    """Those that a permit lets us publish, for the target they were built for."""
-    rows = list(files.only("version", "build_id", "standing"))
-    targets = dict(
-        Build.objects.filter(pk__in=[file.build_id for file in rows]).values_list("pk", "target")
-    )
     return [
-        file
-        for file in rows
-        if covering(
-            permits,
-            version=file.version,
-            target=targets.get(file.build_id, ""),
-            channel=Channel.PUBLISH,
-            at=at,
-        )
+        made.file
+        for made in _made(undecided)
+        # What it covered when it was given: one that has expired can be taken back too.
+        if made.is_covered(own, at=consent.given_at) and not made.is_covered(others, at=at)
     ]
 
 
