@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import BinaryIO, Concatenate
@@ -40,8 +41,10 @@ from indexes.services.pages import (
     project_root_path,
     wheels_path,
 )
+from indexes.storage import StorageError
 from indexes.upstream import get_upstream
 
+log = logging.getLogger(__name__)
 CHUNK = 256 * 1024
 
 
@@ -197,7 +200,12 @@ def file(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
         refused = _plain(416, str(error))
         refused["Content-Range"] = f"bytes */{download.size}"
         return refused
-    return _immutable(_stream(request, download.open, part, download.size), etag)
+    try:
+        response = _stream(request, download.open, part, download.size)
+    except StorageError as error:
+        log.exception("cannot serve %s", filename)
+        return _plain(503, str(error))
+    return _immutable(response, etag)
 
 
 def _stream(

@@ -15,6 +15,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from indexes.domain.files import parse_filename
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
 from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML
 from indexes.domain.simple_html import read_html
@@ -255,17 +256,12 @@ def _page(data: dict[str, Any], base_url: str) -> ProjectPage:
     filenames = [file.filename for file in files]
     if len(set(filenames)) != len(filenames):
         raise InvalidPage("it lists one filename twice")
-    versions = data.get("versions", [])
-    if not isinstance(versions, list) or not all(
-        isinstance(item, str) and _is_storable(item) for item in versions
-    ):
-        raise InvalidPage("versions is not a list of strings")
     return ProjectPage(
         name=name,
         status=status,
         status_reason=reason,
         files=tuple(sorted(files, key=lambda file: file.filename)),
-        versions=tuple(versions),
+        versions=_parse_versions(data.get("versions"), name, filenames),
         serial=_count(data["meta"].get("_last-serial"), "_last-serial"),
     )
 
@@ -322,6 +318,21 @@ def _parse_status(value: object) -> tuple[ProjectStatus, str]:
     if name not in served:
         raise InvalidPage(f"project-status is {str(name)[:40]!r}, which PEP 792 does not know")
     return ProjectStatus(name), _optional_text(value, "reason")
+
+
+def _parse_versions(
+    value: object, project: NormalizedName, filenames: Iterable[str]
+) -> tuple[str, ...]:
+    """An index of before PEP 700 says no versions: then those of its files."""
+    if value is None:
+        parsed = (parse_filename(filename, project).version for filename in filenames)
+        found = {version for version in parsed if version is not None}
+        return tuple(str(version) for version in sorted(found))
+    if not isinstance(value, list) or not all(
+        isinstance(item, str) and _is_storable(item) for item in value
+    ):
+        raise InvalidPage("versions is not a list of strings")
+    return tuple(value)
 
 
 def _parse_file(item: Mapping[str, Any], base_url: str) -> ListedFile:

@@ -1,0 +1,1 @@
+"""The only writers of this floor's rows, pages and stored bytes."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from indexes.storage.local import LocalStorage
 from indexes.storage.memory import MemoryStorage
@@ -25,6 +24,8 @@ def rclone() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="session")
 def moto_endpoint(rclone: dict[str, str]) -> Iterator[str]:
     """moto, which takes any credentials: those of the other server, so that both can run."""
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

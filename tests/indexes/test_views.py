@@ -11,7 +11,7 @@ from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML
 from indexes.domain.status import Decision
 from indexes.models import File
 from indexes.services.standing import decide
-from indexes.storage import file_key
+from indexes.storage import file_key, get_storage
 from indexes.storage.memory import MemoryStorage
 from tests.indexes.conftest import METADATA, NAME
 
@@ -324,6 +324,13 @@ def test_a_superseded_file_stays_downloadable(client, farm, upstream, download):
 def test_a_quarantined_file_is_not_given_out(client, farm, download, ending):
     decide(files=File.objects.all(), decision=Decision.QUARANTINED, reason="x", at=farm.now)
     assert client.get(download + ending).status_code == 404
+
+
+def test_bytes_that_storage_lost_are_our_fault_and_said(client, ours, download):
+    get_storage().delete(file_key(ours.sha256))
+    response = client.get(download)
+    assert response.status_code == 503
+    assert b"restore it" in response.content
 
 
 class Bucket(MemoryStorage):

@@ -173,6 +173,15 @@ def test_a_page_of_the_oldest_version_is_read():
     assert file == ListedFile("demo-1.zip", "https://upstream.example/simple/demo/demo-1.zip")
 
 
+def test_without_versions_they_are_those_of_the_files():
+    body = json.loads(page_of())
+    body["files"] = [
+        {"filename": filename, "url": filename, "hashes": {}}
+        for filename in ("demo-10.0.zip", "demo-9.0.tar.gz", "demo-9.0-py3-none-any.whl", "x.exe")
+    ]
+    assert parse_json(json.dumps(body).encode(), base_url=BASE).versions == ("9.0", "10.0")
+
+
 def test_an_empty_string_is_a_yank_without_a_reason():
     assert read_file(yanked="").is_yanked
     assert read_file(yanked=True).is_yanked
