@@ -1,8 +1,10 @@
 """Targets in people's words. A name we cannot read is shown as it is."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 
 _NAME = re.compile(r"cp3(?P<minor>\d+)(?P<threads>t?)-(?P<platform>\w+)")
 _LINUX = re.compile(
@@ -27,7 +29,7 @@ def read_target_name(name: str) -> TargetName:
     """What a target's name says.
 
     >>> str(read_target_name("cp312-manylinux_2_36_x86_64"))
-    'CPython 3.12, Linux x86_64 with glibc 2.36 or later'
+    'CPython 3.12, Linux x86_64, glibc 2.36+'
     """
     found = _NAME.fullmatch(name)
     if found is None:
@@ -37,9 +39,22 @@ def read_target_name(name: str) -> TargetName:
     if linux is None:
         return TargetName(name, python, found["platform"])
     libc = f"{_LIBCS[linux['libc']]} {linux['major']}.{linux['minor']}"
-    platform = f"Linux {linux['machine']} with {libc} or later"
+    platform = f"Linux {linux['machine']}, {libc}+"
     return TargetName(name, python, platform)
 
 
 def target_in_words(name: str) -> str:
     return str(read_target_name(name))
+
+
+def targets_in_words(names: Iterable[str]) -> str:
+    """Several targets, those of one platform together.
+
+    >>> targets_in_words(["cp312-manylinux_2_36_x86_64", "cp39-manylinux_2_36_x86_64"])
+    'CPython 3.12, 3.9 (Linux x86_64, glibc 2.36+)'
+    """
+    parts = []
+    for platform, targets in groupby(map(read_target_name, names), key=lambda each: each.platform):
+        pythons = ", ".join(target.python for target in targets)
+        parts.append(f"CPython {pythons} ({platform})" if platform else pythons)
+    return "; ".join(parts)

@@ -1,5 +1,6 @@
 """How pages show times, hashes and text that came from strangers."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from builds.domain.coverage import CellStatus
 from portal.accounts.services import SignInMethod, sign_in_methods
-from portal.web.target_names import target_in_words as words
+from portal.web import target_names
 from portal.web.text import duration_in_words, without_controls
 
 register = template.Library()
@@ -51,7 +52,23 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def target_in_words(name: str) -> str:
-    return words(name)
+    return target_names.target_in_words(name)
+
+
+@register.filter
+def targets_in_words(names: Iterable[str]) -> str:
+    return target_names.targets_in_words(names)
+
+
+@register.filter
+def interpreter_in_words(name: str) -> str:
+    target = target_names.read_target_name(name)
+    return f"CPython {target.python}" if target.platform else target.name
+
+
+@register.filter
+def platform_in_words(name: str) -> str:
+    return target_names.read_target_name(name).platform
 
 
 @register.filter

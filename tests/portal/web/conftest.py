@@ -16,5 +16,5 @@ def farm(db, upstream: FakeUpstream, maintainer: User, stranger: User) -> Farm:
 def owner_client(farm: Farm) -> Client:
     """Signed in as the owner of the farm's project."""
     client = Client()
-    client.force_login(farm.owner, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(farm.owner, backend="portal.accounts.backends.AccountBackend")
     return client

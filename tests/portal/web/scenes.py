@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN, build_key
+from builds.domain.ladder import RUNGS
 from builds.domain.states import AttemptState, BuildState
 from builds.models import Attempt, Build, LogChunk, Permit
 from indexes.models import File, Project, UpstreamFile
@@ -67,7 +69,16 @@ def make_build(
         project=project,
         version=version,
         target=target,
-        key=digest(f"{project.name} {version} {target}"),
+        key=build_key(
+            project=project.name,
+            version=version,
+            sdist_sha256=digest(filename),
+            target=target,
+            toolchain=TOOLCHAIN,
+            recipe=NO_RECIPE,
+            rung=RUNGS[0],
+            cutoff=NO_CUTOFF,
+        ),
         permit=permit,
         state=state,
         sdist_filename=filename,
