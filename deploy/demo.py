@@ -158,7 +158,8 @@ def unrebuilt(requests: Mapping[Wish, Mapping[str, Any]], *, since: str) -> str:
     )
     sentence = f"Nothing was rebuilt: {served} targets were served already"
     if failed:
-        sentence += f", and {failed} failures stand, because what goes into them is the same"
+        failures = "1 failure stands" if failed == 1 else f"{failed} failures stand"
+        sentence += f", and {failures}, because what went in is the same"
     return f"{sentence}."
 
 
@@ -191,10 +192,13 @@ def _time(text: str) -> datetime:
 class Portal:
     """The public API of a portal."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
         self._client = httpx.Client(
-            base_url=f"{self.url}/api/v1/", timeout=60, headers={"User-Agent": "affineur-demo"}
+            base_url=f"{self.url}/api/v1/",
+            timeout=60,
+            headers={"User-Agent": "affineur-demo"},
+            transport=transport,
         )
 
     @property
@@ -418,7 +422,7 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return kept | {"PIP_CONFIG_FILE": os.devnull, "PYTHONUTF8": "1"}
 
 
-def run(argv: Sequence[str | Path]) -> str:
+def run(argv: Sequence[object]) -> str:
     """Runs a command to its end and answers its output."""
     words = [str(word) for word in argv]
     done = subprocess.run(
@@ -676,7 +680,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--patience", type=float, default=600, help="seconds without any progress of the builds"
     )
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     try:
         demonstrate(Portal(options.portal), wait=options.wait, patience=options.patience)
@@ -691,4 +694,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
