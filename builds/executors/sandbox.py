@@ -14,10 +14,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from builds.executors.base import INDEX_PORT, Command, Ending, ExecutorError, Mount, Status
 from builds.executors.groups import Hierarchy, find_hierarchy
@@ -34,7 +34,6 @@ ETC = (
     "ld.so.cache",
     "ld.so.conf",
     "ld.so.conf.d",
-    "localtime",
     "mime.types",
     "pki/tls/certs",
     "ssl/certs",
@@ -69,7 +68,7 @@ class SandboxExecutor:
 
     `root` is the builder's folder; what a slot needs is below `slot_folder(root, slot)`.
     `uid` is the user of this slot alone, and needed if, and only if, the builder is root.
-    `hierarchy` says where control groups are made; by default they are where they can be.
+    `find_hierarchy` says where control groups can be made, if anywhere.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class SandboxExecutor:
         slot: int,
         uid: int | None = None,
         *,
-        hierarchy: Hierarchy | str | None = "found",
+        find_hierarchy: Callable[[], Hierarchy | None] = find_hierarchy,
     ) -> None:
         if bool(uid) != (os.geteuid() == 0):
             raise ExecutorError(
@@ -93,7 +92,7 @@ class SandboxExecutor:
         self.folder = slot_folder(root, slot)
         self._bubblewrap = bubblewrap
         self._group = group_name(root, slot)
-        self._hierarchy = find_hierarchy() if isinstance(hierarchy, str) else hierarchy
+        self._hierarchy = find_hierarchy()
         self._write_folder()
 
     def describe(self) -> str:
@@ -224,8 +223,9 @@ class SandboxHandle:
         self._reading = threading.Lock()
         self._killing = threading.Lock()
         self._status: Status | None = None
-        self._control = _pipe_of(self._supervisor.stdin)
-        self._output = _pipe_of(self._supervisor.stdout)
+        self._control = cast("IO[bytes]", self._supervisor.stdin)
+        self._output = cast("IO[bytes]", self._supervisor.stdout)
+        self._errors = cast("IO[bytes]", self._supervisor.stderr)
         with contextlib.suppress(BrokenPipeError):
             self._control.write(json.dumps(configuration).encode() + b"\n")
         try:
@@ -270,7 +270,7 @@ class SandboxHandle:
         """The supervisor's next message; its fault, or its silence, is an `ExecutorError`."""
         line = self._status_file.readline()
         if not line:
-            trace = _pipe_of(self._supervisor.stderr).read().decode(errors="replace").strip()
+            trace = self._errors.read().decode(errors="replace").strip()
             raise ExecutorError(f"the supervisor of a sandbox ended early: {trace}")
         message: dict[str, Any] = json.loads(line)
         if "fault" in message:
@@ -281,7 +281,7 @@ class SandboxHandle:
         self.kill()
         self._output.close()
         self._supervisor.wait()
-        _pipe_of(self._supervisor.stderr).close()
+        self._errors.close()
         self._status_file.close()
 
 
@@ -365,8 +365,3 @@ def _supervisors(folder: Path) -> list[int]:
             if mark in arguments and arguments.endswith(b"\0" + bytes(folder) + b"\0"):
                 found.append(pid)
     return found
-
-
-def _pipe_of(file: Any) -> Any:
-    """A pipe that was asked for is there."""
-    return file

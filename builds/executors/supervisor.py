@@ -9,7 +9,6 @@ input closes, for whatever reason, it kills the sandbox. It has one thread and o
 Standard library only, and cheap to import: this is a part of every command's time.
 """
 
-import array
 import contextlib
 import fcntl
 import json
@@ -492,9 +491,10 @@ class Disk:
         if self._temporary < 0:
             return False
         facts = os.fstatvfs(self._temporary)
+        files: int = self._limits["inodes"]
         return (
             facts.f_bfree < facts.f_blocks * (1 - NEARLY_FULL)
-            or facts.f_files - facts.f_ffree > self._limits["inodes"]
+            or facts.f_files - facts.f_ffree > files
         )
 
 
@@ -508,9 +508,7 @@ def read_ready(descriptor: int, seconds: float) -> bool:
 
 
 def unread(pipe: int) -> bool:
-    count = array.array("i", [0])
-    fcntl.ioctl(pipe, termios.FIONREAD, count)
-    return count[0] > 0
+    return any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
 
 
 def close_all_but(descriptor: int) -> None:

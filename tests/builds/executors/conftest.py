@@ -53,7 +53,7 @@ class Sandbox:
         self.uid = slot_uid(slot)
         self.hierarchy = hierarchy
         self.mark = f"{MARK}={uuid.uuid4()}"
-        self.executor = SandboxExecutor(root, slot, self.uid, hierarchy=hierarchy)
+        self.executor = SandboxExecutor(root, slot, self.uid, find_hierarchy=lambda: hierarchy)
 
     def start(self, argv, *, mounts=(), index_socket=None, environment=None, **limits):
         name, _, value = self.mark.partition("=")

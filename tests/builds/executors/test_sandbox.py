@@ -35,7 +35,10 @@ from builds.executors.sandbox import SandboxExecutor
 
 root, uid, mark, is_grouped = sys.argv[1:]
 executor = SandboxExecutor(
-    Path(root), 0, int(uid) if uid else None, hierarchy=find_hierarchy() if is_grouped else None
+    Path(root),
+    0,
+    int(uid) if uid else None,
+    find_hierarchy=find_hierarchy if is_grouped else lambda: None,
 )
 handle = executor.start(
     Command(
