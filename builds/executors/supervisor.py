@@ -474,7 +474,8 @@ class Disk:
 
     def _measure(self) -> bool:
         began = time.monotonic()
-        size, files = self._limits["disk"], self._limits["inodes"]
+        size: int = self._limits["disk"]
+        files: int = self._limits["inodes"]
         for folder in self._folders:
             usage = folder_usage(folder, size=size, files=files)
             size, files = size - usage.size, files - usage.files
