@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import compatible_tags, cpython_tags
+from packaging.tags import Tag, compatible_tags, cpython_tags, parse_tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
@@ -141,17 +141,24 @@ def settled(case: Case, project: str = "demo") -> str:
 
 
 def finds_a_wheel(case: Case) -> bool:
-    interpreter, platform = case.target.split("-")
-    python = (3, int(interpreter.removeprefix("cp3").rstrip("t")))
-    platforms = platforms_of(platform)
-    tags = {
-        *cpython_tags(python, [interpreter], platforms),
-        *compatible_tags(python, interpreter.rstrip("t"), platforms),
-    }
+    tags, python = tags_of(case.target), python_of(case.target)
     return any(
         is_a_candidate(filename, requires_python, case.version, tags, f"3.{python[1]}.99")
         for filename, requires_python, _ in case.files
     )
+
+
+def python_of(target: str) -> tuple[int, int]:
+    return 3, int(target.partition("-")[0].removeprefix("cp3").rstrip("t"))
+
+
+def tags_of(target: str) -> set[Tag]:
+    interpreter, platform = target.split("-")
+    python, platforms = python_of(target), platforms_of(platform)
+    return {
+        *cpython_tags(python, [interpreter], platforms),
+        *compatible_tags(python, interpreter.rstrip("t"), platforms),
+    }
 
 
 def is_a_candidate(filename, requires_python, version, tags, python) -> bool:
@@ -206,20 +213,22 @@ def asked(case: Case) -> tuple[str, str]:
 
 
 def sampled_cases() -> list[Case]:
-    """Cases from the same parts, half of them with a wheel that the target might take."""
+    """Cases from the same parts: each tag in turn, often for a target that might take it."""
     chance = random.Random(20261122)  # noqa: S311 - samples, the same ones each time
     cases = []
-    for _ in range(SAMPLES):
-        target = chance.choice(TARGETS)
-        names = {
-            wheel_name("demo", chance.choice(VERSIONS[:2]), chance.choice(BUILD_TAGS), tags)
-            for tags in chance.sample(TAGS, 4)
+    for number in range(SAMPLES):
+        version = chance.choice(VERSIONS[:2])
+        tags = TAGS[number % len(TAGS)]
+        fitting = [target for target in TARGETS if not tags_of(target).isdisjoint(parse_tag(tags))]
+        names = {wheel_name("demo", version, chance.choice(BUILD_TAGS), tags)} | {
+            wheel_name("demo", chance.choice(VERSIONS[:2]), "", other)
+            for other in chance.sample(TAGS, chance.randrange(3))
         }
         files = tuple(
             (name, chance.choice(REQUIRES_PYTHON), chance.random() < 0.25) for name in sorted(names)
         )
         sources = (("demo-1.0.tar.gz", "", False), ("demo-1.0.post1.tar.gz", "", False))
-        cases.append(Case((*files, *sources), chance.choice(VERSIONS[:2]), target))
+        cases.append(Case((*files, *sources), version, chance.choice(fitting or TARGETS)))
     return cases
 
 
@@ -303,6 +312,7 @@ def answers(tmp_path_factory):
         }
 
 
+@pytest.mark.xdist_group("pip")  # one worker asks pip, for both
 def test_pip_and_the_planner_agree_on_every_sample(answers):
     assert len(answers) == SAMPLES
     assert {project: pip for project, (pip, _) in answers.items()} == {
@@ -310,6 +320,7 @@ def test_pip_and_the_planner_agree_on_every_sample(answers):
     }
 
 
+@pytest.mark.xdist_group("pip")
 def test_the_samples_hold_both_answers(answers):
     said = [pip for pip, _ in answers.values()]
     assert said.count("served") >= SAMPLES // 5
