@@ -1,1 +1,1 @@
-"""Pure rules of building: targets, plans, permits, states, outcomes. No Django, no I/O, no clock."""
+"""Pure rules of building: targets, plans, permits, states, outcomes. No Django, I/O or clock."""
