@@ -201,7 +201,7 @@ def live_consents(project: Project, *, at: datetime | None = None) -> QuerySet[C
 
 
 @transaction.atomic
-def suspend_development_permits(*, at: datetime) -> int:
+def end_development_permits(*, at: datetime) -> int:
     """Outside development, end the permits of consents whose proof was for development only."""
     if settings.AFFINEUR_DEVELOPMENT:
         return 0

@@ -12,11 +12,12 @@ from indexes.models import File
 from indexes.services.standing import decide
 from portal.consent.models import Consent, Revocation
 from portal.consent.services import (
+    end_development_permits,
     live_consents,
     preview_revocation,
     revoke_consent,
-    suspend_development_permits,
 )
+from portal.consent.tasks import end_those_of_development
 from portal.errors import (
     AgreementChanged,
     AgreementNotAccepted,
@@ -377,11 +378,11 @@ class TestLive:
             at=AT,
         )
         consent(maintainer, docopt)
-        assert suspend_development_permits(at=LATER) == 0
+        assert end_development_permits(at=LATER) == 0
         assert live_consents(docopt, at=LATER).count() == 1
         settings.AFFINEUR_DEVELOPMENT = False
         assert live_consents(docopt, at=LATER).count() == 0
-        assert suspend_development_permits(at=LATER) == 1
+        end_those_of_development()
         assert not live_permits(docopt)
 
 
