@@ -130,13 +130,13 @@ def cells_of(request: Mapping[str, Any]) -> list[Cell]:
 
 
 def reason_of(build: Mapping[str, Any]) -> str:
-    """Why a build gave no wheel, in one line, with the line of the log that proves it."""
-    message = one_line(build["message"]) or build["outcome"] or build["state"]
-    evidence = one_line(build["evidence"])
-    return f"{message} ({evidence})" if evidence and evidence not in message else message
+    """Why a build gave no wheel, in one line: the outcome, and the line that proves it."""
+    outcome = (build["outcome"] or build["state"]).replace("-", " ")
+    proof = re.sub(r"/\S*/", "…/", build["evidence"] or build["message"])
+    return one_line(f"{outcome}: {proof}") if proof else outcome
 
 
-def one_line(text: str, limit: int = 200) -> str:
+def one_line(text: str, limit: int = 160) -> str:
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
@@ -549,7 +549,11 @@ def verified_statement(
 def describe(statement: Mapping[str, Any]) -> list[str]:
     """What a SLSA provenance statement says went in, and who built."""
     predicate = statement["predicate"]
-    lines = [f"built by   {predicate['runDetails']['builder']['id']}"]
+    builder = predicate["runDetails"]["builder"]
+    lines = [
+        f"built by   {builder['id']}",
+        f"with       CPython {builder.get('version', {}).get('interpreter', 'unknown')}",
+    ]
     for material in predicate["buildDefinition"].get("resolvedDependencies", []):
         name = material.get("name") or material.get("uri", "")
         digest = material.get("digest", {}).get("sha256", "")
