@@ -101,7 +101,7 @@ def test_members_are_as_old_as_the_sdist(real_farm: Farm) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         info = archive.getinfo("pure_demo/tool.py")
     assert info.date_time == (2017, 7, 14, 2, 40, 0)
-    assert (info.external_attr >> 16) & 0o777 == 0o755
+    assert (info.external_attr >> 16) & 0o777 == 0o644
 
 
 @pytest.mark.parametrize(
