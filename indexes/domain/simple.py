@@ -223,7 +223,8 @@ def parse_json(body: bytes, *, base_url: str) -> ProjectPage:
 def parse_html(body: bytes, *, name: NormalizedName, base_url: str) -> ProjectPage:
     """Somebody's project page in HTML, as `parse_json` reads the other form.
 
-    HTML can be anything, a notice of some proxy as well: a page that lists no file is refused.
+    HTML can be anything, a notice of some proxy as well: a page that lists no file is refused,
+    unless it gives a reason, as that of a quarantined project does.
     """
     try:
         read = read_html(body.decode(), name=name, base_url=base_url)
@@ -232,7 +233,7 @@ def parse_html(body: bytes, *, name: NormalizedName, base_url: str) -> ProjectPa
     if read is None:
         raise InvalidPage("it ends before its end")
     data, base = read
-    if not data["files"]:
+    if not data["files"] and "project-status" not in data:
         raise InvalidPage("it is HTML that lists no file")
     return _page(_checked(data), base)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from indexes.domain.names import NormalizedName
+from indexes.domain.negotiation import ACCEPT
 from indexes.domain.status import ProjectStatus
 from indexes.upstream import (
     HttpUpstream,
@@ -203,7 +204,7 @@ def test_the_client_says_who_it_is_and_what_it_reads(http):
     (headers,) = http.world.seen_headers
     assert headers["User-Agent"].startswith("affineur/")
     assert headers["User-Agent"].endswith("(ops@farm.example)")
-    assert headers["Accept"] == "application/vnd.pypi.simple.v1+json"
+    assert headers["Accept"] == ACCEPT
 
 
 def test_a_server_that_nobody_runs_is_unreachable():

@@ -62,8 +62,18 @@ def test_our_own_html_is_read_back_as_it_was_written() -> None:
         provenance_url="https://upstream.example/provenance",
     )
     page = ProjectPage(
-        name=NAME, status=ProjectStatus.ARCHIVED, status_reason="resting", files=(file,)
+        name=NAME,
+        status=ProjectStatus.ARCHIVED,
+        status_reason="resting",
+        files=(file,),
+        versions=("1.0",),
     )
+
+    assert parse_html(render_html(page), name=NAME, base_url=BASE) == page
+
+
+def test_a_quarantined_project_may_list_no_file() -> None:
+    page = ProjectPage(name=NAME, status=ProjectStatus.QUARANTINED, status_reason="malware")
 
     assert parse_html(render_html(page), name=NAME, base_url=BASE) == page
 

@@ -1,0 +1,30 @@
+import pytest
+from django.contrib import admin
+
+from indexes.models import File, Page, Project, UpstreamFile
+
+MODELS = pytest.mark.parametrize("model", [File, Page, Project, UpstreamFile])
+
+
+@pytest.fixture
+def request_by_staff(rf, admin_user):
+    request = rf.get("/admin/")
+    request.user = admin_user
+    return request
+
+
+@MODELS
+def test_staff_see_rows(request_by_staff, ours, model, django_assert_max_num_queries):
+    of_model = admin.site.get_model_admin(model)
+    with django_assert_max_num_queries(10):
+        listing = of_model.changelist_view(request_by_staff).render()
+    row = of_model.change_view(request_by_staff, str(model.objects.first().pk)).render()
+    assert str(model.objects.first()) in listing.content.decode() + row.content.decode()
+
+
+@MODELS
+def test_staff_change_nothing_behind_the_services(request_by_staff, ours, model):
+    of_model = admin.site.get_model_admin(model)
+    assert not of_model.has_add_permission(request_by_staff)
+    assert not of_model.has_change_permission(request_by_staff)
+    assert not of_model.has_delete_permission(request_by_staff)
