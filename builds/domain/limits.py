@@ -15,9 +15,11 @@ class Limits:
     silence_seconds: float = 600
     """Without a byte of output."""
     memory: int = 3072 * MEBIBYTE
+    """Of all processes together."""
     processes: int = 512
+    """Threads count."""
     disk: int = 4096 * MEBIBYTE
-    """Of the work folder."""
+    """Of the work folder, with what is deleted there and still open."""
     inodes: int = 200_000
     """Files in the work folder."""
     log: int = 16 * MEBIBYTE

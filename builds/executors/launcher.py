@@ -19,6 +19,8 @@ STAGE = "/tmp"  # noqa: S108 (a mount of our own there; it exists everywhere and
 INFO_FD, BLOCK_FD, SECCOMP_FD = 3, 4, 5
 FIRST_FREE_FD = 10
 OPEN_FILES = 4096
+NICENESS = 5
+"""What serves people goes before what builds for them, on a machine that does both."""
 FILE_MARGIN = 64 * 1024 * 1024
 MEMORY_MARGIN = 1024 * 1024 * 1024
 CPU_MARGIN = 5
@@ -52,6 +54,7 @@ def launch(
         _limit(config["limits"], group)
         become(config["uid"])
         os.umask(0o022)
+        os.nice(NICENESS)
         for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(ignored_by_python, signal.SIG_DFL)
         die_with_parent(parent)

