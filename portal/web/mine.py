@@ -10,8 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
+from indexes.domain.names import (
+    NAME_LENGTH,
+    InvalidProjectName,
+    NormalizedName,
+    parse_project_name,
+)
 from portal.accounts.models import ApiToken
 from portal.accounts.scopes import Scope
 from portal.accounts.services import issue_token, revoke_token
@@ -40,14 +46,24 @@ class TokenForm(forms.Form):
 
 
 class FindForm(forms.Form):
-    name = forms.CharField(label="Project", max_length=214)
+    name = forms.CharField(label="Project", max_length=NAME_LENGTH)
+
+    def clean_name(self) -> NormalizedName:
+        try:
+            return parse_project_name(self.cleaned_data["name"])
+        except InvalidProjectName as error:
+            raise forms.ValidationError(str(error)) from error
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @never_cache
 def mine(request: HttpRequest) -> HttpResponse:
+    """What is theirs; posting a project's name leads to the proof that it is, too."""
     user = account(request)
+    form = FindForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        return redirect("web:prove", form.cleaned_data["name"])
     asked = Request.objects.filter(user=user).select_related("project")
     context = {
         "proofs": Proof.objects.filter(user=user).select_related("project")[:SHOWN],
@@ -59,16 +75,9 @@ def mine(request: HttpRequest) -> HttpResponse:
         ],
         "token_count": ApiToken.objects.filter(user=user, revoked_at=None).count(),
         "now": timezone.now(),
-        "form": FindForm(),
+        "form": form,
     }
-    return render(request, "web/mine.html", context)
-
-
-@require_POST
-@login_required
-def find(request: HttpRequest) -> HttpResponse:
-    """From a project's name to the proof that it is theirs."""
-    return redirect("web:prove", request.POST.get("name", "").strip() or "-")
+    return render(request, "web/mine.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from builds.domain.coverage import CellStatus, Coverage
 from builds.services.coverage import coverage
+from builds.services.plan import preview
 from indexes.domain.names import parse_project_name
 from indexes.models import File, Project
 from portal.consent.services import live_consents
@@ -68,8 +69,11 @@ def release(request: HttpRequest, name: str, version: str) -> HttpResponse:
         message = f"{project.name} has no release {version}."
         raise Http404(message)
     ours = File.objects.filter(project=project, version=version).defer("metadata", "provenance")
+    planned = preview(project=project, specifiers=f"=={version}", targets=())
+    reasons = {refusal.target: refusal.message for refusal in planned.refusals}
     context = _common(request, project) | {
         "row": row,
+        "cells": [(cell, reasons.get(cell.target, cell.text)) for cell in row.cells],
         "upstream_files": project.upstream_files.filter(version=version),
         "files": [(file, file_url(file)) for file in ours],
         "consents": live_consents(project, at=timezone.now()),

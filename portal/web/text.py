@@ -7,14 +7,9 @@ from markdown_it import MarkdownIt
 # CSI and OSC sequences first (ECMA-48), then whatever single control characters are left. Tab
 # and newline stay; bidirectional overrides go, because they make a line read as another.
 _SEQUENCES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
 )
-_CONTROLS = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
-# A progress bar redraws its line after a carriage return: the last drawing counts.
-_REDRAWN = re.compile(r"[^\n]*\r(?!\n)(?=[^\r\n])")
-
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
@@ -24,8 +19,10 @@ def without_controls(text: str) -> str:
     >>> without_controls("\x1b[31mred\x1b[0m\x07 10%\r100%\n")
     '100%\n'
     """
-    text = _SEQUENCES.sub("", text)
-    return _CONTROLS.sub("", _REDRAWN.sub("", text).replace("\r", ""))
+    lines = _SEQUENCES.sub("", text).replace("\r\n", "\n").split("\n")
+    # A progress bar draws its line again after a carriage return: the last drawing counts.
+    drawn = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    return _CONTROLS.sub("", "\n".join(drawn))
 
 
 def rendered_markdown(text: str) -> str:

@@ -24,7 +24,6 @@ urlpatterns = [
     path("build/<uuid:build_id>/log.txt", builds.plain_log, name="build-plain-log"),
     path("builds/", builds.index, name="builds"),
     path("mine/", mine.mine, name="mine"),
-    path("mine/find/", mine.find, name="find"),
     path("tokens/", mine.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/revoke/", mine.revoke, name="revoke-token"),
     path("status/", reading.status, name="status"),
