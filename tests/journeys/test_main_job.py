@@ -82,7 +82,8 @@ def test_a_consent_becomes_wheels_that_pip_and_uv_install(
         requests.append(ask(deployment, project))
     for request in requests:
         builds = deployment.until(lambda request=request: builds_of(deployment, request), all_ended)
-        assert [build["state"] for build in builds] == ["published"], builds
+        ends = [(build["state"], build["message"], build["evidence"]) for build in builds]
+        assert [state for state, *_ in ends] == ["published"], (ends, deployment.logs())
 
     install(deployment, tmp_path / "pip", "pip", "cheddar", "gouda")
     install(deployment, tmp_path / "uv", "uv", "cheddar", "gouda")
