@@ -220,10 +220,13 @@ def _move_to_leaf(parent: str) -> None:
 
 
 def _can_make_groups(parent: str) -> bool:
-    probe = os.path.join(parent, f"affineur-probe-{os.getpid()}")
+    # One name for all: what a probe that was killed has left, the next one removes.
+    probe = os.path.join(parent, "affineur-probe")
     try:
-        os.mkdir(probe)
-        os.rmdir(probe)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(probe)
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(probe)
     except OSError:
         return False
     return True
