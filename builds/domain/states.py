@@ -53,9 +53,7 @@ BUILD_TRANSITIONS: Mapping[BuildState, frozenset[BuildState]] = {
     BuildState.COVERED: frozenset({BuildState.QUEUED}),
 }
 
-LIVE = frozenset(
-    {BuildState.QUEUED, BuildState.CLAIMED, BuildState.RUNNING, BuildState.JUDGING}
-)
+LIVE = frozenset({BuildState.QUEUED, BuildState.CLAIMED, BuildState.RUNNING, BuildState.JUDGING})
 
 
 class AttemptState(StrEnum):
