@@ -316,9 +316,7 @@ ACTS = st.lists(
 )
 
 
-@settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
 def test_whatever_happens_the_listing_is_upstreams_word_and_ours(acts, db, tmp_path):
     """After any history of changes and faults, once upstream answers, the pages are right."""
