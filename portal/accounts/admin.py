@@ -1,3 +1,5 @@
+from typing import Any
+
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
@@ -18,6 +20,13 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at run ti
     list_display = ["username", "is_staff", "is_active", "signed_in_for_development"]
     list_filter = ["is_staff", "is_active", "signed_in_for_development"]
     readonly_fields = ["signed_in_for_development", "last_login", "date_joined"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A user of the development sign-in is given no power: the database refuses it too."""
+        fields = super().get_readonly_fields(request, obj)
+        if obj is not None and obj.signed_in_for_development:
+            return [*fields, "is_staff", "is_superuser", "groups", "user_permissions"]
+        return fields
 
 
 @admin.register(ApiToken)

@@ -59,6 +59,14 @@ def test_the_database_keeps_development_users_from_power(ann, power):
         User.objects.filter(pk=ann.pk).update(**{power: True})
 
 
+def test_the_admin_gives_them_none(ann, administrator, client):
+    client.force_login(administrator)
+    url = f"/admin/accounts/user/{ann.pk}/change/"
+    client.post(url, {"username": "ann", "is_active": "on", "is_staff": "on"})
+    ann.refresh_from_db()
+    assert not ann.is_staff
+
+
 def test_such_a_user_may_not_act_in_production(ann, settings):
     assert not may_act(ann)
     settings.AFFINEUR_DEVELOPMENT = True
