@@ -111,15 +111,18 @@ class IndexProxy:
     def _fetch_page(self, name: NormalizedName) -> ProjectPage | None:
         url = urljoin(self._upstream, f"{quote(name)}/")
         try:
-            response = self._client.get(url, headers={"Accept": ACCEPT})
-            if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-                return None
-            response.raise_for_status()
-            if len(response.content) > PAGE_LIMIT:
-                raise InvalidPage("it is too large")
-            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            with self._client.stream("GET", url, headers={"Accept": ACCEPT}) as response:
+                if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+                    return None
+                response.raise_for_status()
+                body = b""
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > PAGE_LIMIT:
+                        raise InvalidPage("it is too large")
+            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
             page = parse_page(
-                response.content, media_type=media_type, name=name, base_url=str(response.url)
+                body, media_type=media_type.lower(), name=name, base_url=str(response.url)
             )
         except (httpx.HTTPError, IndexesError) as error:
             self.unreachable.append(f"{url}: {error}")

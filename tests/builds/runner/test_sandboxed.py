@@ -235,3 +235,46 @@ def test_only_a_build_runs_a_projects_code(real_farm: Farm) -> None:
 
 def pyproject(requires: str) -> str:
     return f'[build-system]\n{requires}\nbuild-backend = "setuptools.build_meta"\n'
+
+
+def test_pip_and_uv_both_install_through_the_index(real_farm: Farm) -> None:
+    sdist = sdists.own(
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-m', 'ensurepip'], check=True)\n"
+        "pip = [sys.executable, '-m', 'pip', 'install', '--no-cache-dir']\n"
+        "subprocess.run([*pip, 'setuptools'], check=True)\n"
+        "uv = ['/opt/affineur/uv', 'pip', 'install', '--reinstall', '--no-cache']\n"
+        "subprocess.run([*uv, 'setuptools'], check=True)\n"
+        "return write_wheel(wheel_directory)"
+    )
+
+    run = real_farm.run(real_farm.job(sdist))
+
+    assert run.end.outcome == Outcome.BUILT, run.log
+    assert "Successfully installed setuptools" in run.log
+    assert "~ setuptools==" in run.log
+
+
+def test_a_build_reaches_nothing_but_the_index(real_farm: Farm) -> None:
+    host = real_farm.upstream.url.removeprefix("http://")
+    sdist = sdists.own(
+        "import socket, urllib.request, urllib.error\n"
+        f"address, _, port = {host!r}.partition(':')\n"
+        "try:\n"
+        "    socket.create_connection((address, int(port)), 2)\n"
+        "except OSError as error:\n"
+        "    print('upstream itself:', error)\n"
+        "else:\n"
+        "    raise SystemExit('reached the host')\n"
+        "try:\n"
+        "    urllib.request.urlopen('http://127.0.0.1:8414/etc/passwd')\n"
+        "except urllib.error.HTTPError as error:\n"
+        "    print('beside the index:', error.code)\n"
+        "return write_wheel(wheel_directory)"
+    )
+
+    run = real_farm.run(real_farm.job(sdist))
+
+    assert run.end.outcome == Outcome.BUILT, run.log
+    assert "upstream itself: [Errno 111] Connection refused" in run.log
+    assert "beside the index: 404" in run.log
