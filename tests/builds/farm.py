@@ -21,7 +21,7 @@ from indexes.domain.files import FileKind
 from indexes.models import Project, UpstreamFile
 from tests.builds.runner.wheels import make_wheel
 
-AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+AT = datetime(2024, 3, 1, 12, tzinfo=UTC)
 CP313 = "cp313-manylinux_2_36_x86_64"
 CP312 = "cp312-manylinux_2_36_x86_64"
 CP311 = "cp311-manylinux_2_36_x86_64"
