@@ -115,14 +115,14 @@ class IndexProxy:
                 if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
                     return None
                 response.raise_for_status()
-                body = b""
+                body = bytearray()
                 for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > PAGE_LIMIT:
                         raise InvalidPage("it is too large")
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
             page = parse_page(
-                body, media_type=media_type.lower(), name=name, base_url=str(response.url)
+                bytes(body), media_type=media_type.lower(), name=name, base_url=str(response.url)
             )
         except (httpx.HTTPError, IndexesError) as error:
             self.unreachable.append(f"{url}: {error}")

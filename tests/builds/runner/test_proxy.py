@@ -191,7 +191,8 @@ def test_many_clients_are_served_at_once(proxy: IndexProxy, tmp_path: Path) -> N
 
 
 def test_an_upstream_that_speaks_html_alone_is_understood(cache: FileCache) -> None:
-    page = f'<a href="../../f/{FILENAME}#sha256={SHA256}">{FILENAME}</a>'
+    link = f'<a href="../../f/{FILENAME}#sha256={SHA256}">{FILENAME}</a>'
+    page = f"<!DOCTYPE html><html><body>{link}</body></html>"
     html = httpx.Response(200, headers={"Content-Type": "text/html; charset=utf-8"}, text=page)
     with httpx.Client(transport=httpx.MockTransport(lambda _: html)) as client:
         shown = IndexProxy("http://old.example/simple", cache=cache, client=client).page("demo")
