@@ -13,7 +13,7 @@ def celery(monkeypatch: pytest.MonkeyPatch) -> FakeCelery:
 
 
 @pytest.fixture
-def project(db: None) -> Project:  # noqa: ARG001 - a fixture that is needed, not used
+def project(db: None) -> Project:
     return make_project()
 
 
