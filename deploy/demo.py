@@ -107,6 +107,11 @@ def python_of(target: str) -> str:
     return f"{match[1]}.{match[2]}" if match else target
 
 
+def tags_of(filename: str) -> str:
+    """`docopt-0.6.2-1affineur-py2.py3-none-any.whl` → `py2.py3-none-any`."""
+    return "-".join(filename.removesuffix(".whl").split("-")[-3:])
+
+
 def _newest_first(cell: Cell) -> tuple[int, ...]:
     return tuple(-int(part) for part in re.findall(r"\d+", cell.python))
 
@@ -374,8 +379,8 @@ def state_in_words(build: Mapping[str, Any]) -> str:
         "claimed": "handed to a builder",
         "running": build["stage"] or "starting",
         "judging": "read once more before it is published",
-        "published": f"published {build['filename']}",
-        "covered": f"served by {build['served_by'] or 'another wheel'}",
+        "published": f"published {tags_of(build['filename'])}",
+        "covered": f"served by {tags_of(build['served_by']) or 'another wheel'}",
         "cancelled": f"cancelled: {one_line(build['message'])}",
     }
     return words.get(build["state"], f"failed: {build['outcome'].replace('-', ' ')}")
@@ -621,7 +626,8 @@ def show_coverage(requests: Mapping[Wish, Mapping[str, Any]]) -> None:
             say(f"  {filename}\n      serves CPython {pythons}")
         for cell in cells:
             if not cell.filename:
-                say(f"  no wheel for CPython {cell.python}: {cell.reason}")
+                where = f" for CPython {cell.python}" if cell.target else ""
+                say(f"  no wheel{where}: {cell.reason}")
 
 
 def install(portal: Portal, requests: Mapping[Wish, Mapping[str, Any]]) -> dict[str, str]:
@@ -668,10 +674,10 @@ def show_provenance(portal: Portal, request: Mapping[str, Any], sha256: str) -> 
 def show_urls(portal: Portal, requests: Mapping[Wish, Mapping[str, Any]]) -> None:
     say("\nTo look at")
     for wish, request in requests.items():
-        say(f"  {portal.url}/projects/{wish.project}/")
+        say(f"  {portal.get(f'projects/{wish.project}/')['page_url']}")
         failed = [build for build in request["builds"] if build["state"] == "failed"]
         for build in failed[:1]:
-            say(f"  {portal.url}/builds/{build['id']}/   (why it failed)")
+            say(f"  {build['page_url']}   (why it failed)")
     say(f"  {portal.index}")
     say(f"  {portal.url}/api/v1/schema/")
 

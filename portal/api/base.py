@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated, IsAuthenticatedOrReadOnly
@@ -18,6 +20,11 @@ PUBLIC: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly, HasScope)
 """Anyone may read; acting needs a person, or a token of the view's scope."""
 PERSONAL: tuple[type[BasePermission], ...] = (IsAuthenticated, HasScope)
 """Only for people who are signed in, and their tokens."""
+
+
+def page_url(page: str, /, **arguments: object) -> str:
+    """Where people look at what a program reads here."""
+    return f"{settings.AFFINEUR_PUBLIC_URL}{reverse(f'web:{page}', kwargs=arguments)}"
 
 
 class ByCursor(CursorPagination):

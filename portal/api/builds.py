@@ -15,7 +15,7 @@ from builds.domain.states import LIVE, AttemptState, BuildState
 from builds.models import Attempt, Build, LogChunk
 from builds.services.logs import CHUNKS_AT_ONCE, log_since
 from indexes.domain.names import parse_project_name
-from portal.api.base import ApiViewSet
+from portal.api.base import ApiViewSet, page_url
 
 ENDED = frozenset(
     {AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.LOST, AttemptState.CANCELLED}
@@ -38,6 +38,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
     )
     started_at = serializers.SerializerMethodField()
     attempts_made = serializers.SerializerMethodField()
+    page_url = serializers.SerializerMethodField(help_text="Its page for people.")
 
     class Meta:
         model = Build
@@ -58,6 +59,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
             "queued_at",
             "started_at",
             "ended_at",
+            "page_url",
         ]
         read_only_fields = fields
 
@@ -83,6 +85,9 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
 
     def get_attempts_made(self, build: Build) -> int:
         return len(build.attempts.all())
+
+    def get_page_url(self, build: Build) -> str:
+        return page_url("build", build_id=build.pk)
 
 
 class StageSerializer(serializers.Serializer[dict[str, Any]]):

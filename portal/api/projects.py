@@ -16,7 +16,7 @@ from builds.services.plan import preview
 from indexes.domain.names import parse_project_name
 from indexes.models import Project
 from indexes.services.refresh import refresh_project
-from portal.api.base import ApiViewSet
+from portal.api.base import ApiViewSet, page_url
 from portal.consent.services import live_consents
 from portal.requests.services import Demand, demand
 
@@ -47,6 +47,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
         help_text="Whether a consent stands: without one nothing of it is built."
     )
     demand = serializers.SerializerMethodField()
+    page_url = serializers.SerializerMethodField(help_text="Its page for people.")
     overlay_url = serializers.SerializerMethodField(
         help_text="Upstream's files and ours: safe as the only index."
     )
@@ -64,6 +65,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
             "demand",
             "verified_at",
             "changed_at",
+            "page_url",
             "overlay_url",
             "wheels_url",
         ]
@@ -75,6 +77,9 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
     @extend_schema_field(DemandSerializer)
     def get_demand(self, project: Project) -> dict[str, Any]:
         return dict(DemandSerializer(demand(project)).data)
+
+    def get_page_url(self, project: Project) -> str:
+        return page_url("project", name=project.name)
 
     def get_overlay_url(self, project: Project) -> str:
         return f"{settings.AFFINEUR_PUBLIC_URL}/simple/{project.name}/"

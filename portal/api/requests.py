@@ -11,7 +11,7 @@ from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
 from portal.accounts.scopes import Scope
-from portal.api.base import PERSONAL, ApiViewSet
+from portal.api.base import PERSONAL, ApiViewSet, page_url
 from portal.api.builds import TURNS, BuildSerializer, shown_builds
 from portal.requests.models import Request
 from portal.requests.services import make_request, request_status
@@ -44,6 +44,7 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
     state = serializers.SerializerMethodField()
     turn = serializers.SerializerMethodField(help_text="Who can do something now.")
     words = serializers.SerializerMethodField(help_text="Where it stands, in words.")
+    page_url = serializers.SerializerMethodField(help_text="Its page for people.")
     uncovered = UncoveredSerializer(many=True, help_text="Gaps that wait for a consent.")
     refusals = RequestRefusalSerializer(many=True)
 
@@ -64,6 +65,7 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
             "note",
             "created_at",
             "planned_at",
+            "page_url",
         ]
         read_only_fields = fields
 
@@ -74,6 +76,9 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
     @extend_schema_field(serializers.ChoiceField(choices=TURNS))
     def get_turn(self, request: Request) -> str:
         return request_status(request).turn.value
+
+    def get_page_url(self, request: Request) -> str:
+        return page_url("request", request_id=request.pk)
 
     def get_words(self, request: Request) -> str:
         return request_status(request).words

@@ -1,4 +1,7 @@
+from urllib.parse import urlsplit
+
 import pytest
+from django.urls import resolve
 
 from builds.domain.states import AttemptState, BuildState
 
@@ -124,3 +127,14 @@ def test_the_log_of_a_build_that_never_ran(make_build, anonymous, state, ended):
 def test_a_place_in_a_log_that_cannot_be(make_build, anonymous, query):
     build = make_build()
     assert anonymous.get(f"{BUILDS}{build.pk}/log/", query).status_code == 400
+
+
+def test_what_a_program_reads_a_person_can_look_at(make_build, anonymous, as_ada):
+    build = make_build(BuildState.FAILED)
+    request = as_ada.post("/api/v1/requests/", {"project": "docopt"}, format="json").json()
+    shown = anonymous.get(f"{BUILDS}{build.pk}/").json()
+    project = anonymous.get("/api/v1/projects/docopt/").json()
+    pages = [shown["page_url"], project["page_url"], request["page_url"]]
+    assert all(page.startswith("http://testserver/") for page in pages)
+    found = [resolve(urlsplit(page).path).view_name for page in pages]
+    assert found == ["web:build", "web:project", "web:request"]

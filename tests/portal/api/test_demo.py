@@ -153,7 +153,7 @@ def test_the_table_has_a_line_for_each_build():
         at=datetime(2026, 1, 1, 0, 1, tzinfo=UTC),
     )
     assert lines == [
-        f"  docopt 0.6.2               3.12  ■■■■■■■■    12 s  published {PURE_WHEEL}",
+        "  docopt 0.6.2               3.12  ■■■■■■■■    12 s  published py2.py3-none-any",
         "  python-Levenshtein 0.12.2  3.11  ■■■▶····    60 s  build",
         "  python-Levenshtein 0.12.2  3.12  ■■■■■■✗·    12 s  failed: import failed",
     ]
