@@ -1,5 +1,7 @@
 """The embedded deployment: one machine, SQLite, local files, a private broker."""
 
+import os
+
 from portal.settings.base import *
 
 DEBUG = os.environ.get("AFFINEUR_DEBUG", "") == "1"

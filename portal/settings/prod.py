@@ -1,5 +1,7 @@
 """Production: everything that matters is given by the environment, or the start fails."""
 
+import os
+
 from portal.settings.base import *
 
 DEBUG = False

@@ -1,5 +1,7 @@
 """Tests: SQLite by default, PostgreSQL when AFFINEUR_DATABASE says so; nothing leaves memory."""
 
+import os
+
 from portal.settings.base import *
 
 DEBUG = False

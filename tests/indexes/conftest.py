@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
 
 from indexes import signals
 from indexes.domain.names import NormalizedName
@@ -13,10 +12,6 @@ from indexes.models import File, Project
 from indexes.services.publish import publish_file
 from indexes.services.refresh import enrol_project, refresh_project
 from indexes.upstream.fake import FakeUpstream
-
-# How long an example takes says more of the machine than of the rule.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAME = NormalizedName("python-levenshtein")
