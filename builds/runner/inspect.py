@@ -339,7 +339,13 @@ class _Metered(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= self._limits.one_read:
             raise hostile("a header in it is too long", f"{size} bytes")
-        content = self._stream.read(size)
+        try:
+            content = self._stream.read(size)
+        except OSError as error:
+            # One without a number is no fault of the disk: the stream is broken.
+            if error.errno is not None:
+                raise
+            raise tarfile.ReadError(str(error)) from error
         position = self._stream.tell()
         if position > self._most:
             raise hostile(f"it unpacks to more than {self._most} bytes", f"{position} bytes")

@@ -22,7 +22,7 @@ from builds.conf import builder_config
 from builds.domain.outcomes import Outcome
 from builds.executors.usage import processes_of
 from builds.runner.events import Ended, StageStarted
-from builds.runner.job import Job, Sdist
+from builds.runner.job import InvalidJobError, Job, Sdist
 from tests import servers
 from tests.builds.runner.conftest import (
     LEASE,
@@ -90,6 +90,21 @@ def test_a_builder_needs_neither_django_nor_keys() -> None:
 def test_the_builders_application_is_not_the_current_one() -> None:
     assert builder.app.tasks["builder.run"].name == "builder.run"
     assert current_app._get_current_object() is not builder.app  # noqa: SLF001 - it is a proxy
+
+
+def test_a_job_that_is_delivered_twice_is_dropped() -> None:
+    task = builder.app.tasks["builder.run"]
+    task.push_request(delivery_info={"redelivered": True})
+    try:
+        # It is not even looked at: this is no job.
+        task.run({})
+    finally:
+        task.pop_request()
+
+
+def test_what_is_no_job_is_refused() -> None:
+    with pytest.raises(InvalidJobError):
+        builder.app.tasks["builder.run"].run({})
 
 
 def test_the_configuration_is_the_environments(tmp_path: Path) -> None:
