@@ -1,5 +1,6 @@
 """Asking for wheels: the form with its preview, and what came of it."""
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
+from packaging.version import Version
 
 from builds.domain.planning import SPECIFIERS_LENGTH, InvalidSpecifiers, parse_specifiers
-from builds.domain.states import LIVE
+from builds.domain.states import LIVE, BuildState
 from builds.models import Permit
 from builds.services.permits import covering, unrevoked
 from builds.services.plan import Preview, preview
@@ -23,10 +25,11 @@ from portal.requests.services import make_request, request_status
 from portal.web.lookup import find_project
 from portal.web.people import account
 from portal.web.problems import explained
-from portal.web.target_names import target_in_words
+from portal.web.target_names import read_target_name, target_in_words
 
 SHOWN = 60
 """Lines of each part of a preview that are shown; the rest is a number."""
+BUILDS_SHOWN = 300
 
 
 class AskForm(forms.Form):
@@ -34,7 +37,7 @@ class AskForm(forms.Form):
         label="Releases",
         required=False,
         max_length=SPECIFIERS_LENGTH,
-        help_text="Version specifiers, such as ==1.4.2 or >=1.4,<2. Empty means every release.",
+        help_text="Version specifiers, such as ==1.4.2 or >=1.4,<2. Empty: the newest release.",
     )
     targets = forms.MultipleChoiceField(
         label="Targets",
@@ -134,13 +137,20 @@ def _request_context(request_id: UUID) -> dict[str, Any]:
         "builds", "builds__project"
     )
     found = get_object_or_404(requests, pk=request_id)
-    builds = sorted(found.builds.all(), key=lambda build: build.queued_at, reverse=True)
+    builds = sorted(
+        found.builds.all(),
+        key=lambda build: (Version(build.version), read_target_name(build.target).minor),
+        reverse=True,
+    )
+    states = Counter(BuildState(build.state) for build in builds)
     return {
         "asked": found,
         "uncovered": found.uncovered[:SHOWN],
         "refusals": found.refusals[:SHOWN],
         "served": found.already_served[:SHOWN],
         "status": request_status(found),
-        "builds": builds,
+        "builds": builds[:BUILDS_SHOWN],
+        "left_out": len(builds[BUILDS_SHOWN:]),
+        "states": [(state, states[state]) for state in BuildState if states[state]],
         "follows": any(build.state in LIVE for build in builds) or found.planned_at is None,
     }

@@ -1,6 +1,5 @@
 """Giving consent, clause by clause, and taking it back with the numbers in view."""
 
-from collections import Counter
 from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
@@ -16,9 +15,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from builds.domain.coverage import CellStatus
 from builds.domain.permits import Channel
 from builds.domain.planning import SPECIFIERS_LENGTH, InvalidSpecifiers, parse_specifiers
-from builds.services.plan import preview
+from builds.services.coverage import coverage
 from indexes.models import Project
 from portal.accounts.models import User
 from portal.consent.agreements import (
@@ -307,13 +307,19 @@ def _suggested(project: Project) -> dict[str, Any]:
 
 def _numbers(project: Project) -> dict[str, int]:
     """What a consent for everything would mean today."""
-    found = preview(project=project, specifiers="", targets=())
-    releases = Counter(gap.version for gap in found.gaps)
+    covered = coverage(project=project)
+    missing = [
+        row.version
+        for row in covered.rows
+        for cell in row.cells
+        if cell.status is CellStatus.MISSING
+    ]
+    counts = covered.counts
     return {
-        "gaps": len(found.gaps),
-        "releases": len(releases),
-        "served": len(found.served),
-        "targets": len(settings.AFFINEUR_TARGETS),
+        "gaps": len(missing),
+        "releases": len(set(missing)),
+        "served": counts[CellStatus.UPSTREAM] + counts[CellStatus.OURS],
+        "targets": len(covered.targets),
     }
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from builds.domain.coverage import CellStatus, Coverage
+from builds.domain.coverage import Cell, CellStatus, Coverage
 from builds.services.coverage import coverage
 from builds.services.plan import preview
 from indexes.domain.names import parse_project_name
@@ -73,7 +73,7 @@ def release(request: HttpRequest, name: str, version: str) -> HttpResponse:
     reasons = {refusal.target: refusal.message for refusal in planned.refusals}
     context = _common(request, project) | {
         "row": row,
-        "cells": [(cell, reasons.get(cell.target, cell.text)) for cell in row.cells],
+        "cells": [(cell, _reason(cell, reasons)) for cell in row.cells],
         "upstream_files": project.upstream_files.filter(version=version),
         "files": [(file, file_url(file)) for file in ours],
         "consents": live_consents(project, at=timezone.now()),
@@ -103,6 +103,13 @@ def _common(request: HttpRequest, project: Project) -> dict[str, Any]:
     user = signed_in(request)
     proof = has_proof(user=user, project=project, at=timezone.now()) if user else None
     return {"project": project, "proof": proof}
+
+
+def _reason(cell: Cell, reasons: dict[str, str]) -> str:
+    """In full for what is refused; `reasons` is by target, "" being the whole release's."""
+    if cell.status is CellStatus.REFUSED:
+        return reasons.get(cell.target) or reasons.get("") or cell.text
+    return cell.text
 
 
 def _install(project: Project, covered: Coverage) -> dict[str, str]:

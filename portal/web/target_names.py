@@ -20,6 +20,12 @@ class TargetName:
     """Short, for a column's head: 3.12."""
     platform: str
 
+    @property
+    def minor(self) -> int:
+        """Of the interpreter, to sort by; 0 when the name tells of none."""
+        found = _NAME.fullmatch(self.name)
+        return int(found["minor"]) if found else 0
+
     def __str__(self) -> str:
         return f"CPython {self.python}, {self.platform}" if self.platform else self.name
 

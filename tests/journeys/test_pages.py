@@ -130,7 +130,9 @@ def context_of(browser: Browser, width: int, url: str, user: User | None) -> Bro
         client = Client()
         client.force_login(user, backend="portal.accounts.backends.AccountBackend")
         session = client.session
-        session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+        session["account_authentication_methods"] = [
+            {"method": "password", "at": time.time(), "reauthenticated": True}
+        ]
         session["account_authentication_methods_user"] = str(user.pk)
         session.save()
         context.add_cookies(

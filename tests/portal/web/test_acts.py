@@ -163,7 +163,6 @@ def test_the_form_shows_every_clause_and_what_it_means_in_numbers(
     for text in (current(BUILD_AND_EXECUTE), current(REDISTRIBUTE_BINARIES)):
         for clause in text.clauses:
             assert f'name="clause:{text.name}:{clause.id}"' in page
-    print(page[page.index("What it would"):][:900])
     assert "10 wheels of 2 releases could be built for 5 targets" in page
     assert "1 person has petitioned" in page
 
