@@ -17,10 +17,11 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from builds.models import Attempt, Build
 from indexes.upstream.fake import FakeUpstream
 from portal.accounts.models import User
 from tests.portal.people import make_user
-from tests.portal.web.scenes import Farm, busy_farm, write_log
+from tests.portal.web.scenes import Farm, busy_farm, make_project, releases, write_log
 
 WIDTHS = (390, 1280)
 ARGUMENTS = [
@@ -211,13 +212,23 @@ def test_the_log_follows_under_the_policy_of_production(live_server, browser: Br
     page.get_by_text("auditwheel repair").wait_for()
     build_section = page.locator(".log details").filter(has_text="running bdist_wheel")
     assert "compiling" in (build_section.text_content() or "")
+    Attempt.objects.filter(build=farm.running).update(state="failed")
+    Build.objects.filter(pk=farm.running.pk).update(state="failed", message="The sources broke.")
+    page.get_by_text("The sources broke.").wait_for()
+    assert page.locator("[hx-get]").count() == 0
     assert problems == []
     context.close()
 
 
-def test_a_folded_minor_opens_in_place(live_server, browser: Browser, farm: Farm):
+def test_a_folded_minor_opens_in_place(live_server, browser: Browser, owner: User):
+    at = timezone.now()
+    versions = [f"{major}.0.{patch}" for major in range(30, 0, -1) for patch in "10"]
+    releases(make_project("many", at=at), versions, at)
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.goto(live_server.url + reverse("web:project", args=[farm.plain.name]))
-    assert page.locator(".matrix td.missing").count() == 10
+    page.goto(live_server.url + reverse("web:project", args=["many"]))
+    assert page.get_by_role("link", name="1.0.1", exact=True).count() == 0
+    page.locator("#fold-1\\.0 summary").click()
+    page.get_by_role("link", name="1.0.1", exact=True).wait_for()
+    assert page.locator("#fold-1\\.0 td.missing").count() == 10
     context.close()

@@ -228,7 +228,8 @@ def busy_farm(*, owner: User, stranger: User, at: datetime) -> Farm:
     )
 
     running = make_build(project, "0.26.2", TARGETS[0], at=at, state=BuildState.RUNNING)
-    busy = make_attempt(running, at=at, state=AttemptState.RUNNING, stages=STAGES[:4])
+    begun = at - timedelta(seconds=40)
+    busy = make_attempt(running, at=begun, state=AttemptState.RUNNING, stages=STAGES[:4])
     write_log(busy, ("fetch", "fetched\n"), ("build", "running bdist_wheel\n"))
     queued = make_build(project, "0.26.1", TARGETS[0], at=at, state=BuildState.QUEUED)
     cancelled = make_build(
