@@ -29,7 +29,6 @@ def left_processes() -> list[int]:
     ("sdist", "wheel", "modules"),
     [
         (sdists.PURE, "pure_demo-1.0-py3-none-any.whl", ["pure_demo"]),
-        (sdists.LEGACY, "legacy_demo-1.0-py3-none-any.whl", ["legacy_demo"]),
         (sdists.ZIPPED, "legacy_demo-1.0-py3-none-any.whl", ["legacy_demo"]),
         (sdists.BZIPPED, "legacy_demo-1.0-py3-none-any.whl", ["legacy_demo"]),
         (sdists.OWN, "own_demo-1.0-py3-none-any.whl", ["own_demo"]),
