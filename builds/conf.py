@@ -1,6 +1,7 @@
 """A builder's configuration, read from its own environment: it has no Django settings."""
 
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,21 @@ class BuilderConfig:
     slots: int
     """AFFINEUR_BUILDER_SLOTS: builds at once."""
     slot_uid: int
-    """AFFINEUR_SLOT_UID: first of the uids that slots run as, when the builder is root."""
+    """AFFINEUR_SLOT_UID: first of the uids that slots run as, when the builder is root.
+
+    Everything that runs as one of them is ended when its slot is cleaned, so no two builders of
+    a machine may share one: the default is far from people's uids and follows from `root`.
+    """
     name: str
     """AFFINEUR_BUILDER_NAME: told in provenance and to operators."""
     contact: str = ""
     """AFFINEUR_CONTACT: sent upstream, so that its operators know whom to write to."""
     cache: int = 4096 * MEBIBYTE
     """AFFINEUR_BUILDER_CACHE: bytes of downloaded files that are kept for later builds."""
+
+
+def _slot_uid_for(root: Path) -> int:
+    return 1_000_000_000 + zlib.crc32(bytes(root)) % 10_000_000 * 64
 
 
 def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig:
@@ -37,7 +46,7 @@ def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig
         root=root,
         interpreters=tuple(environment.get("AFFINEUR_INTERPRETERS", "").split()),
         slots=int(environment.get("AFFINEUR_BUILDER_SLOTS", "1")),
-        slot_uid=int(environment.get("AFFINEUR_SLOT_UID", "61184")),
+        slot_uid=int(environment.get("AFFINEUR_SLOT_UID") or _slot_uid_for(root)),
         name=environment.get("AFFINEUR_BUILDER_NAME", os.uname().nodename),
         contact=environment.get("AFFINEUR_CONTACT", ""),
         cache=int(environment.get("AFFINEUR_BUILDER_CACHE", str(4096 * MEBIBYTE))),

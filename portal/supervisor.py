@@ -107,9 +107,11 @@ def embedded_environment(*, data: Path, socket_path: Path, host: str, port: int)
 BUILDER_SETTINGS = frozenset(
     {
         "AFFINEUR_BROKER",
+        "AFFINEUR_BUILDER_CACHE",
         "AFFINEUR_BUILDER_NAME",
         "AFFINEUR_BUILDER_ROOT",
         "AFFINEUR_BUILDER_SLOTS",
+        "AFFINEUR_CONTACT",
         "AFFINEUR_INTERPRETERS",
         "AFFINEUR_SLOT_UID",
     }

@@ -35,7 +35,7 @@ def run(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[s
 def test_production_has_no_development_sign_in(path: str, tmp_path: Path) -> None:
     code = (
         "from django.urls import resolve, Resolver404\n"
-        f"try:\n    print(resolve('/{path}'))\n"
+        f"try:\n    print(resolve('/{path}').route)\n"
         "except Resolver404:\n    print('no such page')\n"
     )
 
@@ -47,8 +47,9 @@ def test_production_has_no_development_sign_in(path: str, tmp_path: Path) -> Non
     }
     in_development = run(code, development)
 
-    assert done.stdout.strip() == "no such page", done.stderr
-    assert "ResolverMatch" in in_development.stdout, in_development.stderr
+    # Under api/v1/ what is not there is answered by the API itself.
+    assert done.stdout.strip() in {"no such page", "api/v1/(?:.*/)?$"}, done.stderr
+    assert in_development.stdout.strip() == path, in_development.stderr
 
 
 @pytest.mark.parametrize("name", sorted(set(PRODUCTION) - {"PATH", "DJANGO_SETTINGS_MODULE"}))
@@ -61,11 +62,13 @@ def test_production_does_not_start_without_a_required_setting(name: str) -> None
     assert f"{name} is not set" in done.stderr
 
 
-def test_a_builder_imports_neither_django_nor_the_control_side() -> None:
+def test_a_builder_imports_neither_settings_nor_the_control_side() -> None:
+    # kombu takes a class of django.utils where Django is installed; that reads no setting.
     code = (
         "import sys, builds.builder\n"
-        "unwanted = {'django', 'rest_framework', 'boto3', 'portal', 'indexes', 'psycopg'}\n"
-        "print(sorted(unwanted & {name.split('.')[0] for name in sys.modules}))\n"
+        "unwanted = {'django.conf', 'django.db', 'rest_framework', 'boto3', 'psycopg', 'portal',"
+        " 'builds.models', 'builds.services', 'indexes.models', 'indexes.services'}\n"
+        "print(sorted(unwanted & set(sys.modules)))\n"
     )
 
     done = subprocess.run(

@@ -25,8 +25,7 @@ def sent_names() -> set[str]:
 
 @pytest.fixture(scope="module")
 def known_names() -> set[str]:
-    app.loader.import_default_modules()
-    builder.app.loader.import_default_modules()
+    app.autodiscover_tasks(force=True)
     return set(app.tasks) | set(builder.app.tasks)
 
 
