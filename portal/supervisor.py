@@ -150,6 +150,10 @@ class Output:
         sys.stdout.write(f"{prefix} {line}\n")
         sys.stdout.flush()
 
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
 
 class Supervisor:
     """Keeps services alive until it is told to stop."""
@@ -215,17 +219,14 @@ class Supervisor:
             self._output.show(service, line.decode(errors="replace").rstrip("\n"))
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            drain = asyncio.create_task(_drain(process))
-            try:
-                await asyncio.wait_for(process.wait(), GRACE_SECONDS)
-            except TimeoutError:
-                _signal_group(process.pid, signal.SIGKILL)
-                await process.wait()
-            drain.cancel()
+        drained = asyncio.create_task(_drain(process))
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), GRACE_SECONDS)
         _signal_group(process.pid, signal.SIGKILL)
+        await process.wait()
+        await drained
 
 
 async def _drain(process: asyncio.subprocess.Process) -> None:
@@ -330,6 +331,7 @@ async def _main(options: argparse.Namespace, data: Path) -> int:
             stopped.cancel()
         finally:
             await supervisor.stop()
+            output.close()
             shutil.rmtree(runtime, ignore_errors=True)
     return status
 

@@ -20,15 +20,16 @@ def script(folder: Path, name: str, code: str) -> Service:
 def supervised(folder: Path, *known: Service, seconds: float) -> str:
     """Supervise for a while; returns what the services said."""
 
+    output = Output(folder=folder / "log")
+
     async def run() -> None:
-        keeper = Supervisor(
-            known=known, environment=dict(os.environ), output=Output(folder=folder / "log")
-        )
+        keeper = Supervisor(known=known, environment=dict(os.environ), output=output)
         keeper.start()
         await asyncio.sleep(seconds)
         await keeper.stop()
 
     asyncio.run(run())
+    output.close()
     return "".join(path.read_text() for path in sorted((folder / "log").iterdir()))
 
 
