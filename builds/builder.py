@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import httpx
 import uv
-from celery import Celery, Task, signals
+from celery import Celery, signals
 from kombu.exceptions import OperationalError
 
 from builds.conf import BuilderConfig, builder_config
@@ -53,7 +53,9 @@ def make_app(config: BuilderConfig) -> Celery:
     made = Celery("builder", broker=config.broker, set_as_current=False, fixups=[])
     made.conf.update(
         broker_connection_retry_on_startup=True,
-        task_acks_late=True,
+        # The queue of record is the database: a job that is lost here is offered again, and
+        # none is handed out twice because its build takes longer than a broker's patience.
+        task_acks_late=False,
         task_default_queue=QUEUE,
         task_ignore_result=True,
         worker_concurrency=config.slots,
@@ -62,9 +64,6 @@ def make_app(config: BuilderConfig) -> Celery:
         worker_prefetch_multiplier=1,
         worker_send_task_events=False,
     )
-    if config.broker.startswith("redis"):
-        # Redis hands a message out again while it is still worked on, unless told to wait.
-        made.conf.broker_transport_options = {"visibility_timeout": 24 * 3600}
     return made
 
 
@@ -72,12 +71,8 @@ config = builder_config()
 app = make_app(config)
 
 
-@app.task(name="builder.run", bind=True)
-def run(self: Task[Any, Any], job: dict[str, Any]) -> None:
-    # Somebody may be at work on what is delivered twice; reconciliation knows.
-    if (self.request.delivery_info or {}).get("redelivered"):
-        logger.warning("dropped a job that was delivered twice")
-        return
+@app.task(name="builder.run")
+def run(job: dict[str, Any]) -> None:
     perform(Job.from_json(job), config)
 
 

@@ -6,129 +6,329 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('indexes', '0001_initial'),
+        ("indexes", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Build',
+            name="Build",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('version', models.CharField(max_length=128)),
-                ('target', models.CharField(help_text="A target's name: cp312-manylinux_2_36_x86_64", max_length=64)),
-                ('key', models.CharField(help_text='SHA-256 of all that goes in (`builds.domain.keys`).', max_length=64)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('claimed', 'Claimed'), ('running', 'Running'), ('judging', 'Judging'), ('published', 'Published'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('covered', 'Covered')], default='queued', max_length=16)),
-                ('priority', models.IntegerField(default=0, help_text='Higher runs first.')),
-                ('not_before', models.DateTimeField(blank=True, help_text='A retry waits until then.', null=True)),
-                ('sdist_filename', models.CharField(max_length=255)),
-                ('sdist_url', models.TextField()),
-                ('sdist_sha256', models.CharField(max_length=64)),
-                ('sdist_size', models.BigIntegerField(blank=True, help_text='Bytes.', null=True)),
-                ('sdist_uploaded_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, help_text='A code of `builds.domain.outcomes`; empty until ended.', max_length=48)),
-                ('message', models.TextField(blank=True, help_text='The outcome in words, for people.')),
-                ('filename', models.CharField(blank=True, help_text='Of the file it published.', max_length=255)),
-                ('queued_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('covered_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='covers', to='builds.build')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='builds', to='indexes.project')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("version", models.CharField(max_length=128)),
+                (
+                    "target",
+                    models.CharField(
+                        help_text="A target's name: cp312-manylinux_2_36_x86_64", max_length=64
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="SHA-256 of all that goes in (`builds.domain.keys`).",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("claimed", "Claimed"),
+                            ("running", "Running"),
+                            ("judging", "Judging"),
+                            ("published", "Published"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                            ("covered", "Covered"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("priority", models.IntegerField(default=0, help_text="Higher runs first.")),
+                (
+                    "not_before",
+                    models.DateTimeField(
+                        blank=True, help_text="A retry waits until then.", null=True
+                    ),
+                ),
+                ("sdist_filename", models.CharField(max_length=255)),
+                ("sdist_url", models.TextField()),
+                ("sdist_sha256", models.CharField(max_length=64)),
+                ("sdist_size", models.BigIntegerField(blank=True, help_text="Bytes.", null=True)),
+                ("sdist_uploaded_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        help_text="A code of `builds.domain.outcomes`; empty until ended.",
+                        max_length=48,
+                    ),
+                ),
+                (
+                    "message",
+                    models.TextField(blank=True, help_text="The outcome in words, for people."),
+                ),
+                (
+                    "filename",
+                    models.CharField(
+                        blank=True, help_text="Of the file it published.", max_length=255
+                    ),
+                ),
+                ("queued_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "covered_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="covers",
+                        to="builds.build",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="builds",
+                        to="indexes.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-queued_at', 'pk'],
+                "ordering": ["-queued_at", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('rung', models.CharField(max_length=32)),
-                ('state', models.CharField(choices=[('leased', 'Leased'), ('running', 'Running'), ('judging', 'Judging'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('lost', 'Lost'), ('cancelled', 'Cancelled')], max_length=16)),
-                ('lease_hash', models.CharField(help_text='SHA-256 of the lease token the builder holds.', max_length=64, unique=True)),
-                ('builder', models.CharField(blank=True, max_length=128)),
-                ('heartbeat_at', models.DateTimeField(help_text='When the lease was made or last shown.')),
-                ('stage', models.CharField(blank=True, max_length=16)),
-                ('stages', models.JSONField(default=list, help_text='[{"stage", "started_at", "ended_at"}], ISO 8601 UTC.')),
-                ('outcome', models.CharField(blank=True, max_length=48)),
-                ('message', models.TextField(blank=True)),
-                ('evidence', models.TextField(blank=True, help_text='The log line that proves the outcome.')),
-                ('report', models.JSONField(default=dict, help_text='What the runner found: interpreter, resolved requirements, wheel.')),
-                ('log_size', models.PositiveBigIntegerField(default=0, help_text='Characters of log that were kept.')),
-                ('is_staged', models.BooleanField(default=False, help_text='Whether storage may hold what the builder uploaded.')),
-                ('created_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(blank=True, help_text='When a builder took it; empty when none did.', null=True)),
-                ('ended_at', models.DateTimeField(blank=True, help_text='When its builder was done, or was given up.', null=True)),
-                ('build', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='builds.build')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("rung", models.CharField(max_length=32)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("leased", "Leased"),
+                            ("running", "Running"),
+                            ("judging", "Judging"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("lost", "Lost"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "lease_hash",
+                    models.CharField(
+                        help_text="SHA-256 of the lease token the builder holds.",
+                        max_length=64,
+                        unique=True,
+                    ),
+                ),
+                ("builder", models.CharField(blank=True, max_length=128)),
+                (
+                    "heartbeat_at",
+                    models.DateTimeField(help_text="When the lease was made or last shown."),
+                ),
+                ("stage", models.CharField(blank=True, max_length=16)),
+                (
+                    "stages",
+                    models.JSONField(
+                        default=list,
+                        help_text='[{"stage", "started_at", "ended_at"}], ISO 8601 UTC.',
+                    ),
+                ),
+                ("outcome", models.CharField(blank=True, max_length=48)),
+                ("message", models.TextField(blank=True)),
+                (
+                    "evidence",
+                    models.TextField(blank=True, help_text="The log line that proves the outcome."),
+                ),
+                (
+                    "report",
+                    models.JSONField(
+                        default=dict,
+                        help_text="What the runner found: interpreter, resolved requirements, wheel.",
+                    ),
+                ),
+                (
+                    "log_size",
+                    models.PositiveBigIntegerField(
+                        default=0, help_text="Characters of log that were kept."
+                    ),
+                ),
+                (
+                    "is_staged",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Whether storage may hold what the builder uploaded.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "started_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a builder took it; empty when none did.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "ended_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When its builder was done, or was given up.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "build",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempts",
+                        to="builds.build",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['build', 'number'],
+                "ordering": ["build", "number"],
             },
         ),
         migrations.CreateModel(
-            name='LogChunk',
+            name="LogChunk",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sequence', models.PositiveIntegerField()),
-                ('stage', models.CharField(max_length=16)),
-                ('text', models.TextField()),
-                ('attempt', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='log_chunks', to='builds.attempt')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sequence", models.PositiveIntegerField()),
+                ("stage", models.CharField(max_length=16)),
+                ("text", models.TextField()),
+                (
+                    "attempt",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="log_chunks",
+                        to="builds.attempt",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['attempt', 'sequence'],
+                "ordering": ["attempt", "sequence"],
             },
         ),
         migrations.CreateModel(
-            name='Permit',
+            name="Permit",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('specifiers', models.CharField(blank=True, help_text='PEP 440 specifiers; empty means every release.', max_length=255)),
-                ('targets', models.JSONField(blank=True, default=list, help_text='Targets by name; empty means every target.')),
-                ('channels', models.JSONField(default=list, help_text='What it allows: "build", "publish".')),
-                ('origin', models.CharField(db_index=True, max_length=64)),
-                ('issued_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='permits', to='indexes.project')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "specifiers",
+                    models.CharField(
+                        blank=True,
+                        help_text="PEP 440 specifiers; empty means every release.",
+                        max_length=255,
+                    ),
+                ),
+                (
+                    "targets",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Targets by name; empty means every target.",
+                    ),
+                ),
+                (
+                    "channels",
+                    models.JSONField(default=list, help_text='What it allows: "build", "publish".'),
+                ),
+                ("origin", models.CharField(db_index=True, max_length=64)),
+                ("issued_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="permits",
+                        to="indexes.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['project', 'issued_at', 'pk'],
+                "ordering": ["project", "issued_at", "pk"],
             },
         ),
         migrations.AddField(
-            model_name='build',
-            name='permit',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='builds', to='builds.permit'),
+            model_name="build",
+            name="permit",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="builds",
+                to="builds.permit",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('build', 'number'), name='attempt_number_once'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                fields=("build", "number"), name="attempt_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['leased', 'running', 'judging'])), fields=('build',), name='attempt_one_live_per_build'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["leased", "running", "judging"])),
+                fields=("build",),
+                name="attempt_one_live_per_build",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='logchunk',
-            constraint=models.UniqueConstraint(fields=('attempt', 'sequence'), name='log_chunk_once'),
+            model_name="logchunk",
+            constraint=models.UniqueConstraint(
+                fields=("attempt", "sequence"), name="log_chunk_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='build',
-            index=models.Index(fields=['state', '-priority', 'queued_at'], name='build_queue'),
+            model_name="build",
+            index=models.Index(fields=["state", "-priority", "queued_at"], name="build_queue"),
         ),
         migrations.AddIndex(
-            model_name='build',
-            index=models.Index(fields=['project', 'version'], name='build_release'),
+            model_name="build",
+            index=models.Index(fields=["project", "version"], name="build_release"),
         ),
         migrations.AddConstraint(
-            model_name='build',
-            constraint=models.UniqueConstraint(fields=('key',), name='build_key_once'),
+            model_name="build",
+            constraint=models.UniqueConstraint(fields=("key",), name="build_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='build',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'claimed', 'running', 'judging'])), fields=('project', 'version', 'target'), name='build_one_live_per_target'),
+            model_name="build",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["queued", "claimed", "running", "judging"])),
+                fields=("project", "version", "target"),
+                name="build_one_live_per_target",
+            ),
         ),
     ]

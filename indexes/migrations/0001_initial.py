@@ -6,99 +6,251 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=214, unique=True)),
-                ('display_name', models.CharField(max_length=214)),
-                ('status', models.CharField(choices=[('active', 'Active'), ('archived', 'Archived'), ('quarantined', 'Quarantined'), ('deprecated', 'Deprecated'), ('deleted', 'Deleted')], default='active', max_length=16)),
-                ('status_reason', models.TextField(blank=True)),
-                ('is_enrolled', models.BooleanField(default=False, help_text='Followed upstream and listed in our root page.')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('verified_at', models.DateTimeField(blank=True, help_text='When upstream last answered for this project.', null=True)),
-                ('changed_at', models.DateTimeField(blank=True, help_text="When upstream's answer last differed.", null=True)),
-                ('upstream_etag', models.CharField(blank=True, max_length=255)),
-                ('upstream_digest', models.CharField(blank=True, help_text="SHA-256 of upstream's last answer.", max_length=64)),
-                ('upstream_versions', models.JSONField(blank=True, default=list, help_text='As upstream lists and writes them (PEP 700).')),
-                ('last_serial', models.BigIntegerField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=214, unique=True)),
+                ("display_name", models.CharField(max_length=214)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active"),
+                            ("archived", "Archived"),
+                            ("quarantined", "Quarantined"),
+                            ("deprecated", "Deprecated"),
+                            ("deleted", "Deleted"),
+                        ],
+                        default="active",
+                        max_length=16,
+                    ),
+                ),
+                ("status_reason", models.TextField(blank=True)),
+                (
+                    "is_enrolled",
+                    models.BooleanField(
+                        default=False, help_text="Followed upstream and listed in our root page."
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "verified_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When upstream last answered for this project.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When upstream's answer last differed.", null=True
+                    ),
+                ),
+                ("upstream_etag", models.CharField(blank=True, max_length=255)),
+                (
+                    "upstream_digest",
+                    models.CharField(
+                        blank=True, help_text="SHA-256 of upstream's last answer.", max_length=64
+                    ),
+                ),
+                (
+                    "upstream_versions",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="As upstream lists and writes them (PEP 700).",
+                    ),
+                ),
+                ("last_serial", models.BigIntegerField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Page',
+            name="Page",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(help_text='Of the page on the site, as in /simple/name/.', max_length=300)),
-                ('media_type', models.CharField(max_length=64)),
-                ('body', models.BinaryField()),
-                ('gzip_body', models.BinaryField()),
-                ('etag', models.CharField(help_text='Strong, quoted, of `body`.', max_length=66)),
-                ('rendered_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "path",
+                    models.CharField(
+                        help_text="Of the page on the site, as in /simple/name/.", max_length=300
+                    ),
+                ),
+                ("media_type", models.CharField(max_length=64)),
+                ("body", models.BinaryField()),
+                ("gzip_body", models.BinaryField()),
+                ("etag", models.CharField(help_text="Strong, quoted, of `body`.", max_length=66)),
+                ("rendered_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['path', 'media_type'],
-                'constraints': [models.UniqueConstraint(fields=('path', 'media_type'), name='page_once')],
+                "ordering": ["path", "media_type"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("path", "media_type"), name="page_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='File',
+            name="File",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.CharField(max_length=128)),
-                ('filename', models.CharField(max_length=255, unique=True)),
-                ('build_tag', models.CharField(max_length=64)),
-                ('sha256', models.CharField(help_text='Also the key of its bytes in storage.', max_length=64)),
-                ('size', models.BigIntegerField(help_text='Bytes.')),
-                ('requires_python', models.CharField(blank=True, max_length=255)),
-                ('metadata_sha256', models.CharField(max_length=64)),
-                ('metadata', models.BinaryField(help_text='METADATA as it stands in the wheel (PEP 658).')),
-                ('provenance', models.JSONField(help_text='DSSE envelope of the in-toto statement.')),
-                ('build_id', models.UUIDField(help_text='The build that made it.', unique=True)),
-                ('published_at', models.DateTimeField()),
-                ('decision', models.CharField(blank=True, choices=[('yanked', 'Yanked'), ('withdrawn', 'Withdrawn'), ('quarantined', 'Quarantined')], max_length=16)),
-                ('decision_reason', models.TextField(blank=True)),
-                ('standing', models.CharField(choices=[('listed', 'Listed'), ('yanked', 'Yanked'), ('superseded', 'Superseded'), ('withdrawn', 'Withdrawn'), ('quarantined', 'Quarantined')], default='listed', max_length=16)),
-                ('standing_reason', models.TextField(blank=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='indexes.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.CharField(max_length=128)),
+                ("filename", models.CharField(max_length=255, unique=True)),
+                ("build_tag", models.CharField(max_length=64)),
+                (
+                    "sha256",
+                    models.CharField(
+                        help_text="Also the key of its bytes in storage.", max_length=64
+                    ),
+                ),
+                ("size", models.BigIntegerField(help_text="Bytes.")),
+                ("requires_python", models.CharField(blank=True, max_length=255)),
+                ("metadata_sha256", models.CharField(max_length=64)),
+                (
+                    "metadata",
+                    models.BinaryField(help_text="METADATA as it stands in the wheel (PEP 658)."),
+                ),
+                (
+                    "provenance",
+                    models.JSONField(help_text="DSSE envelope of the in-toto statement."),
+                ),
+                ("build_id", models.UUIDField(help_text="The build that made it.", unique=True)),
+                ("published_at", models.DateTimeField()),
+                (
+                    "decision",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("yanked", "Yanked"),
+                            ("withdrawn", "Withdrawn"),
+                            ("quarantined", "Quarantined"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("decision_reason", models.TextField(blank=True)),
+                (
+                    "standing",
+                    models.CharField(
+                        choices=[
+                            ("listed", "Listed"),
+                            ("yanked", "Yanked"),
+                            ("superseded", "Superseded"),
+                            ("withdrawn", "Withdrawn"),
+                            ("quarantined", "Quarantined"),
+                        ],
+                        default="listed",
+                        max_length=16,
+                    ),
+                ),
+                ("standing_reason", models.TextField(blank=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="files",
+                        to="indexes.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['project', 'filename'],
-                'indexes': [models.Index(fields=['project', 'version'], name='file_release'), models.Index(fields=['standing', 'project'], name='file_standing')],
+                "ordering": ["project", "filename"],
+                "indexes": [
+                    models.Index(fields=["project", "version"], name="file_release"),
+                    models.Index(fields=["standing", "project"], name="file_standing"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='UpstreamFile',
+            name="UpstreamFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('filename', models.CharField(max_length=255)),
-                ('version', models.CharField(blank=True, help_text='Normalised (PEP 440); empty when the filename has none we can parse.', max_length=128)),
-                ('kind', models.CharField(choices=[('sdist', 'sdist'), ('wheel', 'wheel'), ('other', 'other')], max_length=8)),
-                ('url', models.TextField()),
-                ('sha256', models.CharField(blank=True, max_length=64)),
-                ('size', models.BigIntegerField(blank=True, help_text='Bytes.', null=True)),
-                ('uploaded_at', models.DateTimeField(blank=True, null=True)),
-                ('requires_python', models.TextField(blank=True)),
-                ('is_yanked', models.BooleanField(default=False)),
-                ('yanked_reason', models.TextField(blank=True)),
-                ('has_metadata', models.BooleanField(default=False, help_text='Whether upstream has a `.metadata` file for it (PEP 658).')),
-                ('metadata_sha256', models.CharField(blank=True, help_text='Of that file, where upstream says it.', max_length=64)),
-                ('provenance_url', models.TextField(blank=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='upstream_files', to='indexes.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("filename", models.CharField(max_length=255)),
+                (
+                    "version",
+                    models.CharField(
+                        blank=True,
+                        help_text="Normalised (PEP 440); empty when the filename has none we can parse.",
+                        max_length=128,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("sdist", "sdist"), ("wheel", "wheel"), ("other", "other")],
+                        max_length=8,
+                    ),
+                ),
+                ("url", models.TextField()),
+                ("sha256", models.CharField(blank=True, max_length=64)),
+                ("size", models.BigIntegerField(blank=True, help_text="Bytes.", null=True)),
+                ("uploaded_at", models.DateTimeField(blank=True, null=True)),
+                ("requires_python", models.TextField(blank=True)),
+                ("is_yanked", models.BooleanField(default=False)),
+                ("yanked_reason", models.TextField(blank=True)),
+                (
+                    "has_metadata",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Whether upstream has a `.metadata` file for it (PEP 658).",
+                    ),
+                ),
+                (
+                    "metadata_sha256",
+                    models.CharField(
+                        blank=True, help_text="Of that file, where upstream says it.", max_length=64
+                    ),
+                ),
+                ("provenance_url", models.TextField(blank=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="upstream_files",
+                        to="indexes.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['project', 'filename'],
-                'indexes': [models.Index(fields=['project', 'version'], name='upstream_file_release')],
-                'constraints': [models.UniqueConstraint(fields=('project', 'filename'), name='upstream_file_once')],
+                "ordering": ["project", "filename"],
+                "indexes": [
+                    models.Index(fields=["project", "version"], name="upstream_file_release")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("project", "filename"), name="upstream_file_once"
+                    )
+                ],
             },
         ),
     ]

@@ -92,16 +92,6 @@ def test_the_builders_application_is_not_the_current_one() -> None:
     assert current_app._get_current_object() is not builder.app  # noqa: SLF001 - it is a proxy
 
 
-def test_a_job_that_is_delivered_twice_is_dropped() -> None:
-    task = builder.app.tasks["builder.run"]
-    task.push_request(delivery_info={"redelivered": True})
-    try:
-        # It is not even looked at: this is no job.
-        task.run({})
-    finally:
-        task.pop_request()
-
-
 def test_what_is_no_job_is_refused() -> None:
     with pytest.raises(InvalidJobError):
         builder.app.tasks["builder.run"].run({})
@@ -124,7 +114,7 @@ def test_the_configuration_is_the_environments(tmp_path: Path) -> None:
     assert config.contact == "farm@example"
     made = builder.make_app(config)
     assert made.conf.worker_concurrency == 3
-    assert made.conf.broker_transport_options["visibility_timeout"] >= 24 * 3600
+    assert not made.conf.task_acks_late
 
 
 def test_a_lease_is_taken_with_its_token_and_the_builders_name(control: Control) -> None:

@@ -7,50 +7,110 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('indexes', '0001_initial'),
-        ('ownership', '0001_initial'),
+        ("indexes", "0001_initial"),
+        ("ownership", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('capacity', models.CharField(choices=[('owner', 'Owner of the project'), ('maintainer', 'Maintainer of the project'), ('employee', 'On behalf of the organisation that owns it')], max_length=16)),
-                ('agreements', models.JSONField()),
-                ('licence_expression', models.CharField(blank=True, max_length=255)),
-                ('licence_seen_in', models.CharField(blank=True, max_length=255)),
-                ('specifiers', models.CharField(blank=True, max_length=255)),
-                ('covers_new_releases', models.BooleanField(default=True)),
-                ('targets', models.JSONField(blank=True, default=list)),
-                ('channels', models.JSONField(default=list)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('given_at', models.DateTimeField()),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='consents', to='indexes.project')),
-                ('proof', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='consents', to='ownership.proof')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='consents', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "capacity",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Owner of the project"),
+                            ("maintainer", "Maintainer of the project"),
+                            ("employee", "On behalf of the organisation that owns it"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("agreements", models.JSONField()),
+                ("licence_expression", models.CharField(blank=True, max_length=255)),
+                ("licence_seen_in", models.CharField(blank=True, max_length=255)),
+                ("specifiers", models.CharField(blank=True, max_length=255)),
+                ("covers_new_releases", models.BooleanField(default=True)),
+                ("targets", models.JSONField(blank=True, default=list)),
+                ("channels", models.JSONField(default=list)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("given_at", models.DateTimeField()),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="consents",
+                        to="indexes.project",
+                    ),
+                ),
+                (
+                    "proof",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="consents",
+                        to="ownership.proof",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="consents",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-given_at', 'pk'],
+                "ordering": ["-given_at", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Revocation',
+            name="Revocation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('afterwards', models.CharField(choices=[('keep', 'Keep them listed'), ('withdraw', 'Withdraw them')], max_length=16)),
-                ('reason', models.TextField(blank=True)),
-                ('revoked_at', models.DateTimeField()),
-                ('consent', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='revocation', to='consent.consent')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revocations', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "afterwards",
+                    models.CharField(
+                        choices=[("keep", "Keep them listed"), ("withdraw", "Withdraw them")],
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("revoked_at", models.DateTimeField()),
+                (
+                    "consent",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="revocation",
+                        to="consent.consent",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="revocations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
     ]

@@ -7,34 +7,73 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('indexes', '0001_initial'),
+        ("indexes", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Proof',
+            name="Proof",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('method', models.CharField(max_length=32)),
-                ('state', models.CharField(choices=[('pending', 'Waiting for evidence'), ('proven', 'Proven'), ('refused', 'Refused'), ('expired', 'Expired')], default='pending', max_length=16)),
-                ('challenge', models.CharField(blank=True, max_length=128)),
-                ('evidence', models.JSONField(default=dict)),
-                ('refusal', models.TextField(blank=True, help_text='Why the last check did not convince.')),
-                ('is_for_development', models.BooleanField(default=False, help_text='Made on a development deployment; marked for ever.')),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('checked_at', models.DateTimeField(blank=True, null=True)),
-                ('proven_at', models.DateTimeField(blank=True, null=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='proofs', to='indexes.project')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='proofs', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("method", models.CharField(max_length=32)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Waiting for evidence"),
+                            ("proven", "Proven"),
+                            ("refused", "Refused"),
+                            ("expired", "Expired"),
+                        ],
+                        default="pending",
+                        max_length=16,
+                    ),
+                ),
+                ("challenge", models.CharField(blank=True, max_length=128)),
+                ("evidence", models.JSONField(default=dict)),
+                (
+                    "refusal",
+                    models.TextField(blank=True, help_text="Why the last check did not convince."),
+                ),
+                (
+                    "is_for_development",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Made on a development deployment; marked for ever.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("checked_at", models.DateTimeField(blank=True, null=True)),
+                ("proven_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="proofs",
+                        to="indexes.project",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="proofs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', 'pk'],
+                "ordering": ["-created_at", "pk"],
             },
         ),
     ]

@@ -7,39 +7,88 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('builds', '0001_initial'),
-        ('indexes', '0001_initial'),
+        ("builds", "0001_initial"),
+        ("indexes", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Request',
+            name="Request",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('specifiers', models.CharField(blank=True, max_length=255)),
-                ('targets', models.JSONField(default=list)),
-                ('reason', models.TextField(blank=True)),
-                ('is_petition', models.BooleanField(default=True)),
-                ('refusals', models.JSONField(default=list)),
-                ('already_served', models.JSONField(default=list, help_text='[{"version", "target", "filename"}]: no gap, and what serves it.')),
-                ('uncovered', models.JSONField(default=list, help_text='[{"version", "target"}]: gaps that wait for a consent.')),
-                ('fingerprint', models.CharField(editable=False, help_text='SHA-256 of what is asked for.', max_length=64)),
-                ('note', models.TextField(blank=True, help_text='What last happened to it, for its author.')),
-                ('created_at', models.DateTimeField()),
-                ('planned_at', models.DateTimeField(blank=True, null=True)),
-                ('builds', models.ManyToManyField(blank=True, related_name='requests', to='builds.build')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='indexes.project')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("specifiers", models.CharField(blank=True, max_length=255)),
+                ("targets", models.JSONField(default=list)),
+                ("reason", models.TextField(blank=True)),
+                ("is_petition", models.BooleanField(default=True)),
+                ("refusals", models.JSONField(default=list)),
+                (
+                    "already_served",
+                    models.JSONField(
+                        default=list,
+                        help_text='[{"version", "target", "filename"}]: no gap, and what serves it.',
+                    ),
+                ),
+                (
+                    "uncovered",
+                    models.JSONField(
+                        default=list,
+                        help_text='[{"version", "target"}]: gaps that wait for a consent.',
+                    ),
+                ),
+                (
+                    "fingerprint",
+                    models.CharField(
+                        editable=False, help_text="SHA-256 of what is asked for.", max_length=64
+                    ),
+                ),
+                (
+                    "note",
+                    models.TextField(
+                        blank=True, help_text="What last happened to it, for its author."
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("planned_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "builds",
+                    models.ManyToManyField(blank=True, related_name="requests", to="builds.build"),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="requests",
+                        to="indexes.project",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="requests",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', 'pk'],
-                'indexes': [models.Index(fields=['project', 'is_petition'], name='request_petitions')],
-                'constraints': [models.UniqueConstraint(fields=('user', 'project', 'fingerprint'), name='request_once_per_user')],
+                "ordering": ["-created_at", "pk"],
+                "indexes": [
+                    models.Index(fields=["project", "is_petition"], name="request_petitions")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user", "project", "fingerprint"), name="request_once_per_user"
+                    )
+                ],
             },
         ),
     ]
