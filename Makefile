@@ -29,7 +29,7 @@ check: .venv/synced ## formatting, lint, types, import rules, migrations, templa
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djade --check --target-version 6.0 $$(git ls-files 'portal/templates/*.html')
+	$(BIN)/djade --check --target-version 6.1 $$(git ls-files 'portal/templates/*.html')
 	$(BIN)/djlint --check --quiet portal/templates
 	$(PYTHON) manage.py makemigrations --check --dry-run --settings portal.settings.test
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file /dev/null --settings portal.settings.test
@@ -42,7 +42,7 @@ bench: .venv/synced ## measurements: builds with and without the farm, and the i
 fmt: .venv/synced ## format everything
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/djade --target-version 6.0 $$(git ls-files 'portal/templates/*.html')
+	$(BIN)/djade --target-version 6.1 $$(git ls-files 'portal/templates/*.html')
 	$(BIN)/djlint --reformat --quiet portal/templates
 
 schema: .venv/synced ## write the OpenAPI schema anew

@@ -19,7 +19,6 @@ def script(folder: Path, name: str, code: str) -> Service:
 
 def supervised(folder: Path, *known: Service, seconds: float) -> str:
     """Supervise for a while; returns what the services said."""
-
     output = Output(folder=folder / "log")
 
     async def run() -> None:
