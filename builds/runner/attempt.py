@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -202,7 +203,7 @@ class Attempt:
         """Run one command to its end in a sandbox, its output in the log.
 
         A command that exits with anything but 0 ends the job with `failure`; one that a limit
-        stopped, with that limit's outcome.
+        stopped, with that limit's outcome; one that was killed, with a fault of the builder.
         """
         self.verify_lease()
         self.journal.forget()
@@ -225,7 +226,8 @@ class Attempt:
             self._handle = None
             handle.kill()
         self.verify_lease()
-        if status.ending is Ending.KILLED:
+        # SIGKILL with no limit behind it is the host's OOM killer, or another's cleaning up.
+        if status.ending is Ending.KILLED or status.exit_code == -signal.SIGKILL:
             raise self.problem(Outcome.BUILDER_FAULT, "a command was killed from outside")
         if status.ending is not Ending.EXITED:
             raise self.problem(Outcome(status.ending.value), self.journal.evidence())

@@ -194,6 +194,35 @@ def test_a_crash_is_told_with_its_signal(farm: Farm, fake: FakeExecutor) -> None
     assert (run.end.outcome, run.end.evidence) == (Outcome.IMPORT_FAILED, "ended by signal 11")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "venv",
+        "install",
+        "get_requires_for_build_wheel",
+        "/build/wheels",
+        "auditwheel",
+        "imports.py",
+    ],
+)
+def test_a_command_that_was_killed_from_outside_is_no_failure_of_the_project(
+    farm: Farm, fake: FakeExecutor, command: str
+) -> None:
+    built = {"tag": "cp39-abi3-linux_x86_64", "files": MACHINE_CODE}
+    fake.on("/build/wheels", effect=leaves_wheel(**built))
+    fake.on(
+        "auditwheel", effect=leaves_wheel(**{**built, "tag": "cp39-abi3-manylinux_2_17_x86_64"})
+    )
+    fake.on(command, output=b"ValueError: of before\n", exit_code=-9)
+
+    run = farm.run(farm.job(sdists.PURE))
+
+    assert (run.end.outcome, run.end.evidence) == (
+        Outcome.BUILDER_FAULT,
+        "a command was killed from outside",
+    )
+
+
 def test_a_pure_wheel_is_left_as_it_is(farm: Farm, fake: FakeExecutor) -> None:
     farm.run(farm.job(sdists.PURE))
 
