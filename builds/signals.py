@@ -1,18 +1,21 @@
-"""What happens on this floor, told to the floor above inside the same transaction."""
+"""What happens on this floor, told to the floor above inside the same transaction.
+
+What can happen to thousands at once is told at once, so that hearing it takes few queries.
+"""
 
 from django.dispatch import Signal
 
-build_queued = Signal()
-"""`build`: waits to be claimed, for the first time or again."""
+builds_queued = Signal()
+"""`builds`: they wait to be claimed, for the first time or again."""
 
 build_started = Signal()
 """`build`, `attempt`: a builder took it."""
 
-build_ended = Signal()
-"""`build`, `outcome`: published, failed, cancelled or covered; `build.state` says which."""
+builds_ended = Signal()
+"""`builds`, `outcome`: published, failed, cancelled or covered; `build.state` says which."""
 
 permit_issued = Signal()
 """`permit`."""
 
-permit_revoked = Signal()
-"""`permit`, `reason`."""
+permits_revoked = Signal()
+"""`permits`, `reason`."""

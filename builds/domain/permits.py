@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -52,6 +53,17 @@ def covers(
 
 def _is_within(version: str, specifiers: str) -> bool:
     try:
-        return SpecifierSet(specifiers).contains(Version(version), prereleases=True)
+        return _specifiers(specifiers).contains(_version(version), prereleases=True)
     except (InvalidSpecifier, InvalidVersion):
         return False
+
+
+# Thousands of builds are held against hundreds of permits in one go: each is read once.
+@lru_cache(maxsize=4096)
+def _specifiers(text: str) -> SpecifierSet:
+    return SpecifierSet(text)
+
+
+@lru_cache(maxsize=4096)
+def _version(text: str) -> Version:
+    return Version(text)

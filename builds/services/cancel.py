@@ -1,6 +1,7 @@
 """Cancelling: at once for what waits, at a builder's next poll for what runs."""
 
 from datetime import datetime
+from itertools import batched
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -14,7 +15,10 @@ from builds.domain.states import (
     sources_of,
 )
 from builds.models import Attempt, Build
-from builds.signals import build_ended
+from builds.signals import builds_ended
+
+BATCH = 500
+"""Rows changed in one query."""
 
 
 @transaction.atomic
@@ -22,31 +26,42 @@ def cancel_builds(*, builds: QuerySet[Build], reason: str, outcome: Outcome, at:
     """Cancel those of `builds` that are live, and say how many were.
 
     Their leases end with them: a builder that runs one hears so at its next poll, within a
-    second, and kills the sandbox. `reason` is for people; `outcome` is CANCELLED or PERMIT_GONE.
+    second, and kills the sandbox: so the number of queries hardly grows with the number of
+    builds, or a long queue would hold that back. `reason` is for people; `outcome` is CANCELLED
+    or PERMIT_GONE.
     """
     cancellable = sources_of(BuildState.CANCELLED, BUILD_TRANSITIONS)
-    cancelled = 0
     # One order for everyone, so that two of these cannot wait for each other.
-    for pk in builds.filter(state__in=cancellable).order_by("pk").values_list("pk", flat=True):
-        moved = Build.objects.filter(pk=pk, state__in=cancellable).update(
+    held = list(
+        builds.filter(state__in=cancellable)
+        .select_for_update(of=("self",))
+        .select_related("project")
+        .order_by("pk")
+    )
+    for batch in batched(held, BATCH, strict=False):
+        pks = [build.pk for build in batch]
+        Build.objects.filter(pk__in=pks, state__in=cancellable).update(
             state=BuildState.CANCELLED.value,
             outcome=outcome.value,
             message=reason,
             not_before=None,
             ended_at=at,
         )
-        if not moved:
-            continue
         Attempt.objects.filter(
-            build=pk, state__in=sources_of(AttemptState.CANCELLED, ATTEMPT_TRANSITIONS)
+            build__in=pks, state__in=sources_of(AttemptState.CANCELLED, ATTEMPT_TRANSITIONS)
         ).update(
             state=AttemptState.CANCELLED.value,
             outcome=outcome.value,
             message=reason,
             ended_at=at,
         )
-        cancelled += 1
-        build_ended.send(
-            Build, build=Build.objects.select_related("project").get(pk=pk), outcome=outcome
+    for build in held:
+        build.state, build.outcome, build.message = (
+            BuildState.CANCELLED.value,
+            outcome.value,
+            reason,
         )
-    return cancelled
+        build.not_before, build.ended_at = None, at
+    if held:
+        builds_ended.send(Build, builds=held, outcome=outcome)
+    return len(held)

@@ -24,7 +24,7 @@ from builds.domain.states import (
 )
 from builds.models import Attempt, Build
 from builds.services.staging import discard_staged
-from builds.signals import build_ended, build_queued
+from builds.signals import builds_ended, builds_queued
 
 
 @transaction.atomic
@@ -114,7 +114,7 @@ def _requeue(build: Build, *, not_before: datetime | None) -> None:
     ).update(state=BuildState.QUEUED.value, not_before=not_before)
     if moved:
         build.refresh_from_db()
-        build_queued.send(Build, build=build)
+        builds_queued.send(Build, builds=[build])
 
 
 def _fail(build: Build, outcome: Outcome, message: str, at: datetime) -> None:
@@ -129,4 +129,4 @@ def _fail(build: Build, outcome: Outcome, message: str, at: datetime) -> None:
     )
     if moved:
         build.refresh_from_db()
-        build_ended.send(Build, build=build, outcome=outcome)
+        builds_ended.send(Build, builds=[build], outcome=outcome)

@@ -44,7 +44,7 @@ from builds.services.staging import (
     discard_staged,
     is_wheel_filename,
 )
-from builds.signals import build_ended
+from builds.signals import builds_ended
 from indexes.models import Project
 from indexes.services.publish import next_build_number, publish_file
 from indexes.storage import get_storage, staging_key
@@ -229,7 +229,7 @@ def _publish(attempt: Attempt, sealed: _Sealed, facts: WheelFacts, at: datetime)
         ended_at=at,
     )
     build.refresh_from_db()
-    build_ended.send(Build, build=build, outcome=Outcome.BUILT)
+    builds_ended.send(Build, builds=[build], outcome=Outcome.BUILT)
     _settle_siblings(build, at)
     return True
 
@@ -275,7 +275,7 @@ def _cover(build: Build, filename: str, at: datetime) -> None:
     )
     if moved:
         build.refresh_from_db()
-        build_ended.send(Build, build=build, outcome=Outcome.COVERED)
+        builds_ended.send(Build, builds=[build], outcome=Outcome.COVERED)
 
 
 def _sha256(path: Path) -> str:

@@ -14,7 +14,7 @@ from builds.domain.targets import parse_targets
 from builds.errors import BuildsError
 from builds.models import Build, Permit
 from builds.services.cancel import cancel_builds
-from builds.signals import permit_issued, permit_revoked
+from builds.signals import permit_issued, permits_revoked
 from indexes.models import Project
 
 
@@ -125,7 +125,8 @@ def revoke_permits(*, origin: str, reason: str, at: datetime) -> Revoked:
     Permit.objects.filter(pk__in=[permit.pk for permit in permits]).update(revoked_at=at)
     for permit in permits:
         permit.revoked_at = at
-        permit_revoked.send(Permit, permit=permit, reason=reason)
+    if permits:
+        permits_revoked.send(Permit, permits=permits, reason=reason)
     projects = {permit.project.pk: permit.project for permit in permits}
     return Revoked(
         permits=len(permits),

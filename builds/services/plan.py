@@ -27,7 +27,7 @@ from builds.domain.states import BUILD_TRANSITIONS, LIVE, BuildState, sources_of
 from builds.domain.targets import Target, parse_targets
 from builds.models import Build, Permit
 from builds.services.permits import covering, unrevoked
-from builds.signals import build_queued
+from builds.signals import builds_queued
 from indexes.domain.files import FileKind
 from indexes.domain.status import ProjectStatus, Standing
 from indexes.models import File, Project, UpstreamFile
@@ -255,9 +255,8 @@ def _queue(project: Project, works: Sequence[_Work], *, at: datetime) -> tuple[B
     builds = [build for work in works if (build := known.build_of(work)) is not None]
     queued = {build.pk for build in (*new, *again)}
     waiting = [build for build in builds if build.state == BuildState.QUEUED]
-    for build in waiting:
-        if build.pk in queued:
-            build_queued.send(Build, build=build)
+    if told := [build for build in waiting if build.pk in queued]:
+        builds_queued.send(Build, builds=told)
     if waiting:
         transaction.on_commit(dispatch.wake)
     return tuple(builds)

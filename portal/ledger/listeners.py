@@ -1,5 +1,6 @@
 """What happens on the floors below, written down in the transaction in which it happens."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.dispatch import receiver
@@ -9,7 +10,7 @@ from builds import signals as builds_signals
 from builds.models import Attempt, Build, Permit
 from indexes import signals as indexes_signals
 from indexes.models import File, Project
-from portal.ledger.services import record
+from portal.ledger.services import record_all
 
 BUILDS = "builds"
 INDEXES = "indexes"
@@ -28,16 +29,35 @@ def permit_was_issued(permit: Permit, **_kwargs: Any) -> None:
     _write(BUILDS, "permit-issued", permit.project, facts)
 
 
-@receiver(builds_signals.permit_revoked)
-def permit_was_revoked(permit: Permit, reason: str, **_kwargs: Any) -> None:
-    facts = {"permit": str(permit.pk), "origin": permit.origin, "reason": reason}
-    _write(BUILDS, "permit-revoked", permit.project, facts)
+@receiver(builds_signals.permits_revoked)
+def permits_were_revoked(permits: Sequence[Permit], reason: str, **_kwargs: Any) -> None:
+    _write_all(
+        BUILDS,
+        "permit-revoked",
+        [
+            (
+                permit.project,
+                {"permit": str(permit.pk), "origin": permit.origin, "reason": reason},
+            )
+            for permit in permits
+        ],
+    )
 
 
-@receiver(builds_signals.build_queued)
-def build_was_queued(build: Build, **_kwargs: Any) -> None:
-    facts = _release(build) | {"permit": str(build.permit_id), "sdist_sha256": build.sdist_sha256}
-    _write(BUILDS, "build-queued", build.project, facts)
+@receiver(builds_signals.builds_queued)
+def builds_were_queued(builds: Sequence[Build], **_kwargs: Any) -> None:
+    _write_all(
+        BUILDS,
+        "build-queued",
+        [
+            (
+                build.project,
+                _release(build)
+                | {"permit": str(build.permit_id), "sdist_sha256": build.sdist_sha256},
+            )
+            for build in builds
+        ],
+    )
 
 
 @receiver(builds_signals.build_started)
@@ -46,10 +66,19 @@ def build_was_started(build: Build, attempt: Attempt, **_kwargs: Any) -> None:
     _write(BUILDS, "build-started", build.project, facts)
 
 
-@receiver(builds_signals.build_ended)
-def build_has_ended(build: Build, outcome: str, **_kwargs: Any) -> None:
-    facts = _release(build) | {"state": str(build.state), "outcome": str(outcome)}
-    _write(BUILDS, "build-ended", build.project, facts)
+@receiver(builds_signals.builds_ended)
+def builds_have_ended(builds: Sequence[Build], outcome: str, **_kwargs: Any) -> None:
+    _write_all(
+        BUILDS,
+        "build-ended",
+        [
+            (
+                build.project,
+                _release(build) | {"state": str(build.state), "outcome": str(outcome)},
+            )
+            for build in builds
+        ],
+    )
 
 
 @receiver(indexes_signals.file_published)
@@ -90,4 +119,13 @@ def _release(build: Build) -> dict[str, Any]:
 
 
 def _write(actor: str, verb: str, project: Project, facts: dict[str, Any]) -> None:
-    record(actor=actor, verb=verb, project=project.name, facts=facts, at=timezone.now())
+    _write_all(actor, verb, [(project, facts)])
+
+
+def _write_all(actor: str, verb: str, acts: Iterable[tuple[Project, Mapping[str, Any]]]) -> None:
+    record_all(
+        actor=actor,
+        verb=verb,
+        acts=[(project.name, facts) for project, facts in acts],
+        at=timezone.now(),
+    )

@@ -1,5 +1,6 @@
 """The only writer of the ledger."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,9 @@ from django.db.models import QuerySet
 
 from portal.ledger.chain import GENESIS, Broken, Link, broken_link
 from portal.ledger.models import Entry, Head
+
+BATCH = 200
+"""Entries written in one query."""
 
 
 def record(*, actor: str, verb: str, project: str, facts: dict[str, Any], at: datetime) -> Entry:
@@ -18,6 +22,20 @@ def record(*, actor: str, verb: str, project: str, facts: dict[str, Any], at: da
     entry = Entry.objects.create(actor=actor, verb=verb, project=project, facts=facts, at=at)
     transaction.on_commit(seal, robust=True)
     return entry
+
+
+def record_all(
+    *, actor: str, verb: str, acts: Sequence[tuple[str, Mapping[str, Any]]], at: datetime
+) -> None:
+    """Write one act on each (project, with its facts), as `record` does, in few queries."""
+    Entry.objects.bulk_create(
+        [
+            Entry(actor=actor, verb=verb, project=project, facts=dict(facts), at=at)
+            for project, facts in acts
+        ],
+        batch_size=BATCH,
+    )
+    transaction.on_commit(seal, robust=True)
 
 
 def seal() -> int:
@@ -34,9 +52,10 @@ def seal() -> int:
         for entry in entries:
             link = _link(entry, sequence=head.sequence + 1, previous_hash=head.hash)
             head.sequence, head.hash = link.sequence, link.hash()
-            QuerySet(Entry).filter(pk=entry.pk).update(
-                sequence=link.sequence, previous_hash=link.previous_hash, hash=head.hash
-            )
+            entry.sequence, entry.previous_hash = link.sequence, link.previous_hash
+            entry.hash = head.hash
+        unguarded: QuerySet[Entry] = QuerySet(Entry)
+        unguarded.bulk_update(entries, ["sequence", "previous_hash", "hash"], batch_size=BATCH)
         head.save(update_fields=["sequence", "hash"])
     return len(entries)
 

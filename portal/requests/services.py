@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import batched
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F, Q
@@ -27,6 +29,7 @@ FRESH_FOR = timedelta(minutes=5)
 
 _REPLANNED_AT_ONCE = 100
 _REASONS_SHOWN = 20
+_NOTED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +148,21 @@ def demand(project: Project) -> Demand:
     )
 
 
-def note_build(*, build: Build) -> None:
-    """Tell the requests that wait for a build how it ended."""
-    wheel = f"{build.project} {build.version} for {build.target}"
-    words = build.message or BuildState(build.state).label
-    Request.objects.filter(builds=build).update(note=f"{wheel}: {words}")
+def note_builds(*, builds: Sequence[Build]) -> None:
+    """Tell the requests that wait for builds how these ended: each is told of the last."""
+    ended = {build.pk: build for build in builds}
+    last: dict[Any, Build] = {}
+    for batch in batched(ended, _NOTED_AT_ONCE, strict=False):
+        waiting = Request.builds.through.objects.filter(build__in=batch)
+        for request_id, build_id in waiting.values_list("request", "build"):
+            last[request_id] = ended[build_id]
+    for request_batch in batched(last, _NOTED_AT_ONCE, strict=False):
+        requests = list(Request.objects.filter(pk__in=request_batch).order_by("pk"))
+        for request in requests:
+            build = last[request.pk]
+            wheel = f"{build.project} {build.version} for {build.target}"
+            request.note = f"{wheel}: {build.message or BuildState(build.state).label}"
+        Request.objects.bulk_update(requests, ["note"])
 
 
 def _project(name: NormalizedName, *, at: datetime) -> tuple[Project, bool]:

@@ -8,7 +8,7 @@ from builds.domain.outcomes import Outcome
 from builds.domain.states import LIVE, AttemptState, BuildState
 from builds.models import Attempt, Build, Permit
 from builds.services.cancel import cancel_builds
-from builds.signals import build_ended
+from builds.signals import builds_ended
 from tests.builds.farm import AT, queue_build
 
 pytestmark = pytest.mark.django_db
@@ -21,14 +21,14 @@ def test_what_is_live_is_cancelled_and_what_has_ended_stays(
     build = queue_build(permit, state=state.value)
     heard: list[tuple[Build, Outcome]] = []
 
-    def hear(build: Build, outcome: Outcome, **_: Any) -> None:
-        heard.append((build, outcome))
+    def hear(builds: list[Build], outcome: Outcome, **_: Any) -> None:
+        heard.extend((build, outcome) for build in builds)
 
-    build_ended.connect(hear)
+    builds_ended.connect(hear)
     cancelled = cancel_builds(
         builds=Build.objects.all(), reason="enough", outcome=Outcome.CANCELLED, at=AT
     )
-    build_ended.disconnect(hear)
+    builds_ended.disconnect(hear)
 
     build.refresh_from_db()
     assert cancelled == (state in LIVE)

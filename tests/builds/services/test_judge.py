@@ -25,7 +25,7 @@ from builds.services.judge import judge_attempt
 from builds.services.permits import revoke_permits
 from builds.services.provenance import verify_published
 from builds.services.staging import STAGED
-from builds.signals import build_ended
+from builds.signals import builds_ended
 from indexes.models import File
 from indexes.storage import file_key, get_storage, staging_key
 from tests.builds.farm import (
@@ -229,9 +229,9 @@ def test_of_two_judges_one_publishes(
         return real(**kwargs)
 
     monkeypatch.setattr(judging, "provenance_of", overtaken)
-    build_ended.connect(hear)
+    builds_ended.connect(hear)
     judge(job)
-    build_ended.disconnect(hear)
+    builds_ended.disconnect(hear)
 
     assert File.objects.count() == 1
     assert ends == [Outcome.BUILT]

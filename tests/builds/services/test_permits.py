@@ -16,7 +16,7 @@ from builds.services.permits import (
     live_permit,
     revoke_permits,
 )
-from builds.signals import permit_issued, permit_revoked
+from builds.signals import permit_issued, permits_revoked
 from tests.builds.farm import AT, CP312, CP313, conclude, make_project, queue_build
 
 pytestmark = pytest.mark.django_db
@@ -47,14 +47,14 @@ def heard():
     def on_issued(permit, **_):
         said.append(("issued", permit.pk, ""))
 
-    def on_revoked(permit, reason, **_):
-        said.append(("revoked", permit.pk, reason))
+    def on_revoked(permits, reason, **_):
+        said.extend(("revoked", permit.pk, reason) for permit in permits)
 
     permit_issued.connect(on_issued)
-    permit_revoked.connect(on_revoked)
+    permits_revoked.connect(on_revoked)
     yield said
     permit_issued.disconnect(on_issued)
-    permit_revoked.disconnect(on_revoked)
+    permits_revoked.disconnect(on_revoked)
 
 
 def test_a_permit_is_kept_as_it_was_given(project, heard):
