@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
+from math import prod
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -44,6 +45,18 @@ from builds.runner.zips import verify_directory
 CHUNK = 1 << 16
 UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 HASHES = ("sha256", "sha384", "sha512")
+SCHEMES = frozenset({"data", "headers", "platlib", "purelib", "scripts"})
+"""Where installers put what `.data` holds (PEP 427)."""
+LONGEST_PATH = 1000
+"""Letters; and what is deeper than `DEEPEST` folders nobody unpacks, and recursion does not end."""
+DEEPEST = 50
+MOST_TAGS = 2000
+LONGEST_REQUIRES_PYTHON = 255
+ONLY_ONCE = ("Name", "Version", "Requires-Python")
+"""Headers of METADATA that installers would read differently if there were several."""
+FILENAME = re.compile(r"[A-Za-z0-9_.!+-]+")
+SCRIPT = re.compile(r"\w[\w .+-]*")
+"""A name of a script that stays in the folder of scripts."""
 EXTENSION = re.compile(r"(?P<name>[^.]+)(\.[A-Za-z0-9_-]+)*\.(so|pyd)")
 MODULE = re.compile(r"(?P<name>[^.]+)\.py")
 SIDE_FOLDERS = frozenset(
@@ -107,6 +120,8 @@ def read_wheel(path: Path, limits: WheelLimits | None = None) -> WheelFacts:
         project, version, build, tags = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
         raise _malformed("its filename is not a wheel's", filename) from error
+    if not FILENAME.fullmatch(filename):
+        raise _malformed("its filename holds a character that filenames do not", repr(filename))
     size = path.stat().st_size
     if size > limits.size:
         raise _malformed(f"it is larger than {limits.size} bytes", f"{size} bytes")
@@ -130,6 +145,7 @@ def read_wheel(path: Path, limits: WheelLimits | None = None) -> WheelFacts:
     raw_metadata = _present(documents["METADATA"], "METADATA")
     metadata = _headers(raw_metadata)
     _verify_identity(metadata, project, version)
+    _verify_data(members, dist_info, project)
     files = tuple(sorted(members))
     return WheelFacts(
         filename=filename,
@@ -163,12 +179,20 @@ def check_wheel(
             "The project's build backend decides that: its turn.",
             facts.filename,
         )
-    if facts.is_pure and facts.elf:
+    if facts.elf and any(tag.platform == "any" for tag in facts.tags):
         raise WheelProblem(
             Outcome.WHEEL_MALFORMED,
             f"The wheel of {project} {version} says it runs on any platform, but holds machine "
             "code for one. The project must say that it has extensions.",
             facts.elf[0],
+        )
+    platforms = {"any"} | {tag.platform for tag in target.tags}
+    if strange := sorted({tag.platform for tag in facts.tags} - platforms):
+        raise WheelProblem(
+            Outcome.WHEEL_OTHER_TARGET,
+            f"The wheel of {project} {version} was built for {target.name}, and says it is for "
+            "another platform as well, where nobody tried it.",
+            ", ".join(strange),
         )
     if facts.tags.isdisjoint(target.tags):
         raise WheelProblem(
@@ -254,7 +278,7 @@ def _installed_parts(name: str, dist_info: str) -> list[str]:
     if dist_info and parts[0] == dist_info:
         return []
     if parts[0].endswith(".data"):
-        return parts[2:] if parts[1] in {"purelib", "platlib"} else []
+        return parts[2:] if parts[1:2] in (["purelib"], ["platlib"]) else []
     return parts
 
 
@@ -305,6 +329,8 @@ def _verify_member(info: zipfile.ZipInfo) -> None:
     mode = info.external_attr >> 16
     if name != info.filename or "\\" in name or any(ord(letter) < ord(" ") for letter in name):
         raise _malformed("a member's name holds a character that paths do not", repr(name))
+    if len(name) > LONGEST_PATH or len(parts) > DEEPEST:
+        raise _malformed("a member's path is too long", name[:LONGEST_PATH])
     if any(part in {"", ".", ".."} for part in parts) or ":" in parts[0]:
         raise _malformed("a member's path leaves the wheel", name)
     if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
@@ -319,7 +345,8 @@ def _dist_info(
     members: Mapping[str, zipfile.ZipInfo], project: NormalizedName, version: Version
 ) -> str:
     tops = {name.split("/")[0] for name in members}
-    folders = sorted(top for top in tops if top.endswith(".dist-info"))
+    # In whatever case: there are file systems on which it is one folder.
+    folders = sorted(top for top in tops if top.lower().endswith(".dist-info"))
     if len(folders) != 1:
         raise _malformed("it must hold exactly one .dist-info folder", ", ".join(folders) or "none")
     name, _, folder_version = folders[0].removesuffix(".dist-info").rpartition("-")
@@ -329,7 +356,7 @@ def _dist_info(
         is_ours = False
     if not is_ours:
         raise _malformed("its .dist-info folder is named otherwise than the wheel", folders[0])
-    data = {top for top in tops if top.endswith(".data")}
+    data = {top for top in tops if top.lower().endswith(".data")}
     if not data <= {folders[0].removesuffix(".dist-info") + ".data"}:
         raise _malformed("its .data folder is named otherwise than the wheel", min(data))
     return folders[0]
@@ -432,9 +459,13 @@ def _verify_wheel(wheel: Message, tags: frozenset[Tag], build: BuildTag) -> bool
     if wheel_version.partition(".")[0] != "1":
         raise _malformed("its Wheel-Version is not 1", f"Wheel-Version: {wheel_version}")
     said: set[Tag] = set()
-    for value in wheel.get_all("Tag", []):
+    values = [str(value) for value in wheel.get_all("Tag", [])]
+    # A line of a few kilobytes can stand for more tags than memory holds.
+    if sum(_count_tags(value) for value in values) > MOST_TAGS:
+        raise _malformed("its WHEEL names too many tags", f"Tag: {max(values, key=len)[:200]}")
+    for value in values:
         try:
-            said |= parse_tag(str(value))
+            said |= parse_tag(value)
         except ValueError as error:
             raise _malformed("a tag in its WHEEL is none", f"Tag: {value}") from error
     if said != tags:
@@ -448,7 +479,31 @@ def _verify_wheel(wheel: Message, tags: frozenset[Tag], build: BuildTag) -> bool
     return str(wheel.get("Root-Is-Purelib", "")).lower() == "true"
 
 
+def _count_tags(value: str) -> int:
+    return prod(part.count(".") + 1 for part in value.split("-"))
+
+
+def _verify_data(
+    members: Mapping[str, zipfile.ZipInfo], dist_info: str, project: NormalizedName
+) -> None:
+    """What lands beside the project's own files must not speak for another distribution."""
+    data = dist_info.removesuffix(".dist-info") + ".data"
+    for name in members:
+        parts = name.split("/")
+        if parts[0] == data and (len(parts) <= len(("data", "scheme")) or parts[1] not in SCHEMES):
+            raise _malformed("its .data folder holds what installers have no place for", name)
+        top = next(iter(_installed_parts(name, dist_info)), "").lower()
+        if top.endswith(".dist-info") or (
+            top.endswith((".egg-info", ".egg-link"))
+            and canonicalize_name(top.rpartition(".")[0].partition("-")[0]) != project
+        ):
+            raise _malformed("it describes another distribution than itself", name)
+
+
 def _verify_identity(metadata: Message, project: NormalizedName, version: Version) -> None:
+    for header in ONLY_ONCE:
+        if len(said := metadata.get_all(header, [])) > 1:
+            raise _malformed(f"its METADATA gives {header} twice", ", ".join(map(str, said))[:200])
     name, said_version = str(metadata.get("Name", "")), str(metadata.get("Version", ""))
     try:
         is_same = canonicalize_name(name) == project and Version(said_version) == version
@@ -462,6 +517,8 @@ def _verify_identity(metadata: Message, project: NormalizedName, version: Versio
 
 def _requires_python(metadata: Message) -> str:
     value = str(metadata.get("Requires-Python", "")).strip()
+    if len(value) > LONGEST_REQUIRES_PYTHON or not value.isprintable():
+        raise _malformed("its Requires-Python is not one", f"Requires-Python: {value[:200]!r}")
     try:
         SpecifierSet(value)
     except InvalidSpecifier as error:
@@ -478,8 +535,12 @@ def _console_scripts(document: bytes | None) -> tuple[tuple[str, str], ...]:
     try:
         parser.read_string(document.decode())
         found = parser.items("console_scripts") if "console_scripts" in parser else []
+        windowed = parser.items("gui_scripts") if "gui_scripts" in parser else []
     except (configparser.Error, UnicodeDecodeError) as error:
         raise _malformed("its entry_points.txt cannot be read", str(error)) from error
+    for name, _ in (*found, *windowed):
+        if not SCRIPT.fullmatch(name):
+            raise _malformed("a script of it has a name that leaves its folder", repr(name)[:200])
     return tuple((name, value) for name, value in found)
 
 

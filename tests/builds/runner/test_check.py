@@ -284,3 +284,114 @@ def test_a_wheel_for_the_target_is_accepted(tmp_path: Path, made: dict[str, str]
     facts = read_wheel(make_wheel(tmp_path, **made))
 
     check_wheel(facts, project=DEMO, version=Version("1.0"), target=TARGET)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        # pip gives each of these a place in site-packages of its own.
+        "demo-1.0.data/purelib/pip-99.dist-info/METADATA",
+        "demo-1.0.data/platlib/PIP-99.DIST-INFO/METADATA",
+        "pip-99.egg-info/PKG-INFO",
+        "pip.egg-link",
+        "DEMO-1.0.DIST-INFO/METADATA",
+    ],
+)
+def test_a_wheel_does_not_describe_another_distribution(tmp_path: Path, member: str) -> None:
+    path = make_wheel(tmp_path, files={"demo.py": b"", member: b"Name: pip\n"})
+
+    with pytest.raises(WheelProblem) as raised:
+        read_wheel(path)
+
+    assert raised.value.outcome is Outcome.WHEEL_MALFORMED
+
+
+def test_an_egg_info_of_its_own_is_let_be(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, files={"demo.py": b"", "demo.egg-info/PKG-INFO": b""})
+
+    assert read_wheel(path).project == "demo"
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "demo-1.0.data",
+        "demo-1.0.data/purelib",
+        "demo-1.0.data/stdlib/os.py",
+        "/".join(["d"] * 2000),
+        "n" * 5000,
+    ],
+)
+def test_a_member_without_a_place_is_malformed(tmp_path: Path, member: str) -> None:
+    path = make_wheel(tmp_path, files={"demo.py": b"", member: b""})
+
+    with pytest.raises(WheelProblem) as raised:
+        read_wheel(path)
+
+    assert raised.value.outcome is Outcome.WHEEL_MALFORMED
+
+
+def test_a_line_of_tags_does_not_fill_the_memory(tmp_path: Path) -> None:
+    many = ".".join(f"a{number}" for number in range(2000))
+    files = wheel_files()
+    wheel = f"{DIST_INFO}/WHEEL"
+    files[wheel] += f"Tag: {many}-{many}-{many}\n".encode()
+    path = pack(tmp_path / FILENAME, rerecorded(files))
+
+    with pytest.raises(WheelProblem, match="too many tags"):
+        read_wheel(path)
+
+
+@pytest.mark.parametrize("group", ["console_scripts", "gui_scripts"])
+@pytest.mark.parametrize("name", ["../../bin/sh", "/bin/sh", "..", "a\\b", "-rf"])
+def test_a_script_stays_in_its_folder(tmp_path: Path, group: str, name: str) -> None:
+    points = f"[{group}]\n{name} = demo:main\n".encode()
+    path = make_wheel(tmp_path, files={f"{DIST_INFO}/entry_points.txt": points})
+
+    with pytest.raises(WheelProblem, match="leaves its folder"):
+        read_wheel(path)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "Requires-Python: >=3.9\nRequires-Python: <3\n",
+        "Name: other\n",
+        "Version: 2.0\n",
+        f"Requires-Python: {','.join(['!=3.0'] * 100)}\n",
+        "Requires-Python: ===3\x00\n",
+    ],
+)
+def test_metadata_that_can_be_read_in_two_ways_is_malformed(tmp_path: Path, metadata: str) -> None:
+    path = make_wheel(tmp_path, metadata=metadata)
+
+    with pytest.raises(WheelProblem) as raised:
+        read_wheel(path)
+
+    assert raised.value.outcome is Outcome.WHEEL_MALFORMED
+
+
+@pytest.mark.parametrize("tag", ["py3-none-any.a b", "py3-none-any.<i>", "py3-none-any.\x1b[31m"])
+def test_a_filename_holds_what_filenames_hold(tmp_path: Path, tag: str) -> None:
+    path = make_wheel(tmp_path, tag=tag)
+
+    with pytest.raises(WheelProblem, match="filename"):
+        read_wheel(path)
+
+
+@pytest.mark.parametrize(
+    ("tag", "outcome"),
+    [
+        ("cp313-cp313-manylinux_2_17_x86_64.win_amd64", Outcome.WHEEL_OTHER_TARGET),
+        ("py3-none-manylinux_2_17_x86_64.any", Outcome.WHEEL_MALFORMED),
+    ],
+)
+def test_machine_code_is_for_the_platform_it_was_built_on(
+    tmp_path: Path, tag: str, outcome: Outcome
+) -> None:
+    facts = read_wheel(make_wheel(tmp_path, tag=tag, files={"demo.abi3.so": ELF}))
+
+    with pytest.raises(WheelProblem) as raised:
+        check_wheel(facts, project=DEMO, version=Version("1.0"), target=TARGET)
+
+    assert raised.value.outcome is outcome
