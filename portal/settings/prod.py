@@ -24,6 +24,17 @@ AFFINEUR_CONTROL_URL = os.environ.get("AFFINEUR_CONTROL_URL", AFFINEUR_PUBLIC_UR
 AFFINEUR_CONTACT = _required("AFFINEUR_CONTACT")
 DATABASES = {"default": database_from(_required("AFFINEUR_DATABASE"))}
 CELERY_BROKER_URL = _required("AFFINEUR_BROKER")
+# Several web processes count requests and failed sign-ins together: in the database, because
+# every deployment has one. `migrate` makes the table.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "affineur_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+# They are counted by the address that the proxy in front saw: it sets X-Forwarded-For anew.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1
 CSRF_TRUSTED_ORIGINS = [AFFINEUR_PUBLIC_URL]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True

@@ -81,3 +81,17 @@ def test_a_builder_imports_neither_settings_nor_the_control_side() -> None:
     )
 
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_web_processes_of_production_count_together(tmp_path: Path) -> None:
+    database = {**PRODUCTION, "AFFINEUR_DATABASE": f"sqlite:///{tmp_path / 'database.sqlite3'}"}
+    run("from django.core.management import call_command\ncall_command('migrate')", database)
+    code = (
+        "from django.core.cache import cache\n"
+        "cache.add('requests', 0)\n"
+        "print(cache.incr('requests'))\n"
+    )
+
+    done = [run(code, database) for _ in range(2)]
+
+    assert [one.stdout.strip() for one in done] == ["1", "2"], done[-1].stderr
