@@ -1,5 +1,6 @@
 """The tokens of a person. A secret is shown once, in the answer that makes it."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -71,9 +72,11 @@ class TokenViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         wish = TokenWishSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
+        wanted = wish.validated_data
         if isinstance(request.auth, ApiToken):
-            _must_not_exceed(request.auth, wish.validated_data["scopes"])
-        token, secret = issue_token(user=self.person, at=timezone.now(), **wish.validated_data)
+            _must_not_exceed(request.auth, wanted["scopes"], wanted["expires_at"])
+            wanted["expires_at"] = wanted["expires_at"] or request.auth.expires_at
+        token, secret = issue_token(user=self.person, at=timezone.now(), **wanted)
         data = NewTokenSerializer(token, context={"secret": secret}).data
         return Response(data, status=status.HTTP_201_CREATED)
 
@@ -84,9 +87,13 @@ class TokenViewSet(ApiViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _must_not_exceed(maker: ApiToken, scopes: list[str]) -> None:
+def _must_not_exceed(maker: ApiToken, scopes: list[str], expires_at: datetime | None) -> None:
     beyond = sorted(set(scopes) - set(maker.scopes))
     if beyond:
         raise ValidationError(
             {"scopes": [f"The token you use does not have {', '.join(beyond)} itself."]}
+        )
+    if expires_at and maker.expires_at and expires_at > maker.expires_at:
+        raise ValidationError(
+            {"expires_at": [f"The token you use itself ends on {maker.expires_at.isoformat()}."]}
         )

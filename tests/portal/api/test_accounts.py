@@ -1,11 +1,16 @@
 """Signing in for development, me/, tokens/."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models import Q
 from django.test import Client
 from django.urls import resolve
+from django.utils import timezone
 
 from portal.accounts.models import ApiToken
 from portal.accounts.scopes import Scope
+from portal.accounts.services import issue_token
 from portal.api.urls import NothingHere
 
 
@@ -69,6 +74,22 @@ def test_a_token_makes_none_that_may_more_than_itself(ada, client_of):
     answer = client.post("/api/v1/tokens/", {"name": "x", "scopes": ["request"]}, format="json")
     assert answer.status_code == 400
     assert "request" in answer.json()["errors"]["scopes"][0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"), [(None, 201), (timedelta(hours=1), 201), (timedelta(days=2), 400)]
+)
+def test_a_token_makes_none_that_outlasts_itself(ada, anonymous, wanted, status):
+    now = timezone.now()
+    maker, secret = issue_token(
+        user=ada, name="ci", scopes=["consent"], expires_at=now + timedelta(days=1), at=now
+    )
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    wish = {"name": "x", "scopes": ["consent"], "expires_at": wanted and now + wanted}
+    answer = anonymous.post("/api/v1/tokens/", wish, format="json")
+    assert answer.status_code == status
+    outlasting = ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=maker.expires_at))
+    assert not outlasting.exists()
 
 
 def test_tokens_are_made_at_a_session_too(ada):
