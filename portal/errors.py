@@ -80,6 +80,27 @@ class InvalidToken(PortalError):
         super().__init__(f"No token was made: {problem}.")
 
 
+# Projects.
+
+
+class TooManyLookups(PortalError):
+    """Upstream was asked for enough unknown names for now."""
+
+    code = "too-many-lookups"
+
+    def __init__(self, project: str, *, is_signed_in: bool) -> None:
+        self.project = project
+        what_to_do = (
+            "try again in a minute."
+            if is_signed_in
+            else "try again in a minute, or sign in: who is signed in does not share in that."
+        )
+        super().__init__(
+            f"We have never seen {project}, and asked upstream for too many such names within"
+            f" this minute: {what_to_do}"
+        )
+
+
 # Ownership.
 
 
@@ -111,6 +132,18 @@ class AdministratorNeeded(PortalError):
         super().__init__(
             f"Who owns {project} is attested by an administrator of this deployment, signed in"
             " with a second factor: ask one, or prove it yourself by a release challenge."
+        )
+
+
+class CheckedJustNow(PortalError):
+    code = "checked-just-now"
+
+    def __init__(self, project: str, seconds: int) -> None:
+        self.project = project
+        self.seconds = seconds
+        super().__init__(
+            f"We looked for your proof for {project} a moment ago, or are looking now:"
+            f" try again in {seconds} seconds."
         )
 
 

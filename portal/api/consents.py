@@ -149,7 +149,7 @@ class ConsentsOfProjectViewSet(ApiViewSet):
 
     @extend_schema(operation_id="projects_consents_list", parameters=[IN_PATH])
     def list(self, request: Request, name: str) -> Response:
-        project = project_named(name)
+        project = project_named(name, request)
         return self.page_of(
             shown_consents().filter(project=project), ConsentSerializer, live=live_ids(project)
         )
@@ -166,7 +166,7 @@ class ConsentsOfProjectViewSet(ApiViewSet):
         wish.is_valid(raise_exception=True)
         consent = give_consent(
             user=self.person,
-            project=project_named(name),
+            project=project_named(name, request),
             at=timezone.now(),
             **wish.validated_data,
         )

@@ -43,6 +43,9 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "append-only": HTTPStatus.CONFLICT,
     "consent-ended": HTTPStatus.CONFLICT,
     "username-taken": HTTPStatus.CONFLICT,
+    # Later, or slower.
+    "checked-just-now": HTTPStatus.TOO_MANY_REQUESTS,
+    "too-many-lookups": HTTPStatus.TOO_MANY_REQUESTS,
     # Upstream and storage.
     "upstream-invalid": HTTPStatus.BAD_GATEWAY,
     "storage-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,

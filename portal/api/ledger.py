@@ -33,7 +33,7 @@ class LedgerViewSet(ApiViewSet):
     )
     def list(self, request: Request, name: str) -> Response:
         """Newest first. `sequence` and `hash` are empty until an entry is chained."""
-        project = project_named(name)
+        project = project_named(name, request)
         is_owner = has_proof(user=self.person, project=project, at=timezone.now()) is not None
         if not is_owner and not is_administrator(self.person):
             raise ProofNeeded(project.name)

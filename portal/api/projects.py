@@ -13,22 +13,21 @@ from builds.domain.coverage import CellStatus, Coverage
 from builds.domain.planning import RefusalCode
 from builds.services.coverage import coverage
 from builds.services.plan import preview
-from indexes.domain.names import parse_project_name
 from indexes.models import Project
-from indexes.services.refresh import refresh_project
+from portal.accounts.models import User
 from portal.api.base import ApiViewSet, page_url
 from portal.consent.services import live_consents
+from portal.requests.lookups import find_project
 from portal.requests.services import Demand, demand
 
 ROWS_AT_ONCE = 100
 IN_PATH = OpenApiParameter("name", str, OpenApiParameter.PATH, description="Of the project.")
 
 
-def project_named(name: str) -> Project:
+def project_named(name: str, request: Request) -> Project:
     """The project of that name, asked of upstream when we do not know it yet."""
-    normalized = parse_project_name(name)
-    known = Project.objects.filter(name=normalized).first()
-    return known or refresh_project(name=normalized, at=timezone.now())
+    by = request.user if isinstance(request.user, User) else None
+    return find_project(name=name, by=by, at=timezone.now())
 
 
 class DemandSerializer(serializers.Serializer[Any]):
@@ -197,14 +196,14 @@ class ProjectViewSet(ApiViewSet):
     @extend_schema(parameters=[IN_PATH])
     def retrieve(self, request: Request, name: str) -> Response:
         """A project that we do not know yet is asked of upstream."""
-        return Response(ProjectSerializer(project_named(name)).data)
+        return Response(ProjectSerializer(project_named(name, request)).data)
 
     @extend_schema(parameters=[IN_PATH, CoverageFilterSerializer], responses=CoverageSerializer)
     def coverage(self, request: Request, name: str) -> Response:
         wanted = CoverageFilterSerializer(data=request.query_params)
         wanted.is_valid(raise_exception=True)
         matrix = coverage(
-            project=project_named(name), targets=wanted.validated_data.get("targets", [])
+            project=project_named(name, request), targets=wanted.validated_data.get("targets", [])
         )
         return Response(CoverageSerializer(_part(matrix, wanted.validated_data["after"])).data)
 
@@ -213,7 +212,7 @@ class ProjectViewSet(ApiViewSet):
         wish = WishSerializer(data=request.query_params)
         wish.is_valid(raise_exception=True)
         planned = preview(
-            project=project_named(name),
+            project=project_named(name, request),
             specifiers=wish.validated_data["specifiers"],
             targets=wish.validated_data.get("targets", []),
         )

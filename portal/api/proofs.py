@@ -73,7 +73,7 @@ class ProofsOfProjectViewSet(ApiViewSet):
 
     @extend_schema(operation_id="projects_proofs_list", parameters=[IN_PATH])
     def list(self, request: Request, name: str) -> Response:
-        project = project_named(name)
+        project = project_named(name, request)
         proofs = Proof.objects.filter(user=self.person, project=project)
         return self.page_of(proofs.select_related("project"), ProofSerializer)
 
@@ -88,7 +88,7 @@ class ProofsOfProjectViewSet(ApiViewSet):
         wish.is_valid(raise_exception=True)
         proof = start_proof(
             user=self.person,
-            project=project_named(name),
+            project=project_named(name, request),
             by=self.person,
             is_at_session=is_at_session(request),
             at=timezone.now(),

@@ -1,7 +1,7 @@
 """The only writer of proofs."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -9,11 +9,13 @@ from django.db.models import Q, QuerySet
 
 from indexes.models import Project
 from portal.accounts.models import User
-from portal.errors import ProofFactMissing
+from portal.errors import CheckedJustNow, ProofFactMissing
 from portal.ledger.services import record
 from portal.ownership.methods import method_named
 from portal.ownership.methods.base import Answer, Asked, Instruction, ProofMethod
 from portal.ownership.models import Proof, ProofState
+
+CHECK_EVERY = timedelta(seconds=10)
 
 
 @transaction.atomic
@@ -73,10 +75,14 @@ def check_proof(*, proof: Proof, at: datetime) -> Proof:
     """Look for the evidence of a pending proof; anything else stays as it is.
 
     May take as long as upstream does, outside any transaction. Raises what the index floor
-    raises when upstream does not answer: the proof stays pending.
+    raises when upstream does not answer: the proof stays pending. Raises `CheckedJustNow`.
     """
     if proof.state != ProofState.PENDING:
         return proof
+    # A check may fetch many megabytes: one of a proof at a time, whoever asks how often.
+    is_rested = Q(checked_at=None) | Q(checked_at__lte=at - CHECK_EVERY)
+    if not Proof.objects.filter(is_rested, pk=proof.pk).update(checked_at=at):
+        raise CheckedJustNow(proof.project.name, CHECK_EVERY.seconds)
     if proof.expires_at is not None and at >= proof.expires_at:
         answer = Answer(
             ProofState.EXPIRED,

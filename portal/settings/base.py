@@ -267,5 +267,8 @@ AFFINEUR_BUILDS_IN_FLIGHT = int(os.environ.get("AFFINEUR_BUILDS_IN_FLIGHT", "2")
 AFFINEUR_LEASE_SECONDS = int(os.environ.get("AFFINEUR_LEASE_SECONDS", "30"))
 # Times that a build is tried again after a fault of ours, before it is given up.
 AFFINEUR_FARM_RETRIES = 5
+# Times in a minute that upstream is asked for projects we have never seen: for all visitors
+# together, and for each person who is signed in.
+AFFINEUR_LOOKUPS_PER_MINUTE = 30
 # Seconds that clients and caches may keep an index page: the latency of a yank.
 AFFINEUR_INDEX_MAX_AGE = 60

@@ -72,7 +72,7 @@ class AskForm(forms.Form):
 def ask(request: HttpRequest, name: str) -> HttpResponse:
     """The form; with `preview` it shows what would come of it, with `send` it asks."""
     now = timezone.now()
-    project = find_project(name, at=now)
+    project = find_project(request, name, at=now)
     first = {
         "specifiers": request.GET.get("specifiers", ""),
         "targets": request.GET.getlist("target") or list(settings.AFFINEUR_TARGETS),

@@ -21,6 +21,7 @@ from builds.domain.planning import SPECIFIERS_LENGTH, InvalidSpecifiers, parse_s
 from builds.services.coverage import coverage
 from indexes.models import Project
 from portal.accounts.models import User
+from portal.accounts.services import is_administrator
 from portal.consent.agreements import (
     BUILD_AND_EXECUTE,
     REDISTRIBUTE_BINARIES,
@@ -207,7 +208,7 @@ def clause_field(agreement: Agreement, clause: str) -> str:
 def consent(request: HttpRequest, name: str) -> HttpResponse:
     now = timezone.now()
     user = account(request)
-    project = find_project(name, at=now)
+    project = find_project(request, name, at=now)
     proof = has_proof(user=user, project=project, at=now)
     if proof is None:
         return redirect("web:prove", project.name)
@@ -327,7 +328,7 @@ def _consent(request: HttpRequest, consent_id: UUID) -> Consent:
     consents = Consent.objects.select_related("project", "user", "proof", "revocation")
     found = get_object_or_404(consents, pk=consent_id)
     user = account(request)
-    is_theirs = found.user == user or user.is_staff
+    is_theirs = found.user == user or is_administrator(user)
     if not is_theirs and has_proof(user=user, project=found.project, at=timezone.now()) is None:
         message = (
             f"This consent is for the proven owners of {found.project.name}. It is your turn:"

@@ -61,12 +61,12 @@ def search(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and 0 < len(query) <= LINKABLE:
         return redirect(f"{request.path}?{urlencode({'q': query})}")
     pasted = read_pasted(query)
-    results = look_up(pasted.wishes)
+    results = look_up(request, pasted.wishes)
     context = {"query": query, "pasted": pasted, "results": results}
     return render(request, "web/search.html", context)
 
 
-def look_up(wishes: Sequence[Wish]) -> list[Found]:
+def look_up(request: HttpRequest, wishes: Sequence[Wish]) -> list[Found]:
     """What we can say of each wish. One alone is asked for upstream when we never saw it."""
     names: dict[Wish, str] = {}
     problems: dict[Wish, str] = {}
@@ -77,7 +77,7 @@ def look_up(wishes: Sequence[Wish]) -> list[Found]:
             problems[wish] = str(error)
     if len(wishes) == 1 and names:
         try:
-            find_project(wishes[0].name, at=timezone.now())
+            find_project(request, wishes[0].name, at=timezone.now())
         except EXPECTED as error:
             problems[wishes[0]] = str(error)
     projects = {

@@ -1,17 +1,14 @@
-"""Finding a project by the name somebody typed or linked."""
+"""Finding the project of a page by the name somebody typed or linked."""
 
 from datetime import datetime
 
-from indexes.domain.names import parse_project_name
+from django.http import HttpRequest
+
 from indexes.models import Project
-from indexes.services.refresh import refresh_project
+from portal.requests import lookups
+from portal.web.people import signed_in
 
 
-def find_project(name: str, *, at: datetime) -> Project:
-    """The project, asked for upstream when we have never seen it.
-
-    Raises `InvalidProjectName`, `ProjectNotUpstream`, `UpstreamUnreachable`, `UpstreamInvalid`.
-    """
-    normalised = parse_project_name(name)
-    known = Project.objects.filter(name=normalised).first()
-    return known or refresh_project(name=normalised, at=at)
+def find_project(request: HttpRequest, name: str, *, at: datetime) -> Project:
+    """The project, asked for upstream when we have never seen it; see `lookups`."""
+    return lookups.find_project(name=name, by=signed_in(request), at=at)

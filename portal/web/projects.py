@@ -15,6 +15,7 @@ from builds.services.coverage import coverage
 from builds.services.plan import preview
 from indexes.domain.names import parse_project_name
 from indexes.models import File, Project
+from portal.accounts.services import is_administrator
 from portal.consent.services import live_consents
 from portal.ledger.services import entries_of
 from portal.ownership.services import has_proof
@@ -34,7 +35,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
     if name != parse_project_name(name):
         return redirect("web:project", parse_project_name(name), permanent=True)
     now = timezone.now()
-    project = find_project(name, at=now)
+    project = find_project(request, name, at=now)
     covered = coverage(project=project)
     context = _common(request, project) | {
         "coverage": covered,
@@ -51,7 +52,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
 @explained
 def minor(request: HttpRequest, name: str, label: str) -> HttpResponse:
     """The releases of one folded minor, for the open page to put in its place."""
-    project = find_project(name, at=timezone.now())
+    project = find_project(request, name, at=timezone.now())
     matrix = matrix_of(coverage(project=project))
     found = [each for each in (*matrix.shown, *matrix.folded) if each.label == label]
     if not found:
@@ -63,7 +64,7 @@ def minor(request: HttpRequest, name: str, label: str) -> HttpResponse:
 @require_safe
 @explained
 def release(request: HttpRequest, name: str, version: str) -> HttpResponse:
-    project = find_project(name, at=timezone.now())
+    project = find_project(request, name, at=timezone.now())
     row = next((row for row in coverage(project=project).rows if row.version == version), None)
     if row is None:
         message = f"{project.name} has no release {version}."
@@ -85,11 +86,14 @@ def release(request: HttpRequest, name: str, version: str) -> HttpResponse:
 @explained
 def ledger(request: HttpRequest, name: str) -> HttpResponse:
     """Every act on the project, for who has proven to own it."""
-    project = find_project(name, at=timezone.now())
+    project = find_project(request, name, at=timezone.now())
     user = signed_in(request)
     if user is None:
         return redirect(f"{reverse('account_login')}?next={request.path}")
-    if not user.is_staff and has_proof(user=user, project=project, at=timezone.now()) is None:
+    if (
+        not is_administrator(user)
+        and has_proof(user=user, project=project, at=timezone.now()) is None
+    ):
         message = (
             f"The ledger of {project.name} is for its proven owners. It is your turn: prove that"
             " you own the project, then come back."

@@ -42,7 +42,7 @@ class FactsForm(forms.Form):
 def prove(request: HttpRequest, name: str) -> HttpResponse:
     now = timezone.now()
     user = account(request)
-    project = find_project(name, at=now)
+    project = find_project(request, name, at=now)
     chosen = request.POST.get("method", "")
     forms_ = [
         FactsForm(request.POST if method.name == chosen else None, method=method)

@@ -4,7 +4,12 @@ import pytest
 
 from indexes.upstream import UpstreamUnreachable
 from indexes.upstream.fake import Fault
-from portal.errors import AdministratorNeeded, ProofFactMissing, UnknownProofMethod
+from portal.errors import (
+    AdministratorNeeded,
+    CheckedJustNow,
+    ProofFactMissing,
+    UnknownProofMethod,
+)
 from portal.ledger.models import Entry
 from portal.ownership.methods import METHODS
 from portal.ownership.models import Proof, ProofState
@@ -261,3 +266,23 @@ class TestReleaseChallenge:
     def test_what_is_proven_is_not_looked_at_again(self, maintainer, docopt, administrator):
         proof = prove(maintainer, docopt, administrator)
         assert check_proof(proof=proof, at=LATER).checked_at is None
+
+
+def test_a_proof_is_looked_for_once_in_a_while(maintainer, docopt, upstream):
+    proof = start_proof(
+        user=maintainer,
+        project=docopt,
+        method="release-challenge",
+        facts={},
+        by=maintainer,
+        at=AT,
+    )
+    check_proof(proof=proof, at=AT)
+    asked = len(upstream.seen)
+
+    with pytest.raises(CheckedJustNow):
+        check_proof(proof=proof, at=AT + timedelta(seconds=9))
+
+    assert len(upstream.seen) == asked
+    check_proof(proof=proof, at=AT + timedelta(seconds=10))
+    assert len(upstream.seen) > asked

@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.accounts.models import User
+from portal.consent.models import Consent
 from portal.ownership.models import Proof
 from tests.portal.web.scenes import Farm
 
@@ -150,3 +151,16 @@ def test_the_pages_for_when_things_break_need_no_context(template):
     page = render_to_string(template)
     assert "<h1>" in page
     assert "affineur.css" in page
+
+
+def test_staff_without_a_second_factor_reads_nothing_of_others(client: Client, farm: Farm):
+    client.force_login(
+        User.objects.create(username="root", is_staff=True),
+        backend="portal.accounts.backends.AccountBackend",
+    )
+    given = Consent.objects.filter(project=farm.project).first()
+
+    ledger = client.get(reverse("web:ledger", args=[farm.project.name]))
+    consent = client.get(reverse("web:consent", args=[given.pk]))
+
+    assert (ledger.status_code, consent.status_code) == (403, 403)
