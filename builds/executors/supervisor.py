@@ -181,7 +181,9 @@ class Supervisor:
         if child == 0:
             try:
                 become(self.config["uid"])
-                resource.prlimit(self.init, resource.RLIMIT_NPROC, (limit, limit))
+                # One that is gone already tells by itself why.
+                with contextlib.suppress(ProcessLookupError):
+                    resource.prlimit(self.init, resource.RLIMIT_NPROC, (limit, limit))
                 os._exit(0)
             finally:
                 os._exit(1)

@@ -23,3 +23,5 @@ if "AFFINEUR_DATABASE" not in os.environ:
     DATABASES["default"]["NAME"] = ":memory:"
 # No files are collected for tests: they are found where they are.
 WHITENOISE_AUTOREFRESH = True
+# A connection that outlives its request would keep the test database from being dropped.
+DATABASES["default"]["CONN_MAX_AGE"] = 0
