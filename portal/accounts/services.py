@@ -101,6 +101,8 @@ def development_sign_in(*, username: str, at: datetime) -> User:
         raise DevelopmentOnly("Signing in by name alone")
     user = User.objects.filter(username=username).first()
     if user is None:
+        if username.lower() in settings.ACCOUNT_USERNAME_BLACKLIST:
+            raise UsernameTaken(username)
         user = User(username=username, signed_in_for_development=True, date_joined=at)
         user.set_unusable_password()
         try:

@@ -1,6 +1,8 @@
 """What the development sign-in is, and that production knows nothing of it."""
 
 import pytest
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.test import Client
 
@@ -45,6 +47,14 @@ def test_it_never_opens_an_account_made_otherwise(development):
     for name in ("root", "bob"):
         with pytest.raises(UsernameTaken):
             development_sign_in(username=name, at=AT)
+
+
+@pytest.mark.parametrize("name", ["builds", "Indexes", "portal"])
+def test_nobody_is_called_as_a_part_of_the_machine(development, name):
+    with pytest.raises(UsernameTaken):
+        development_sign_in(username=name, at=AT)
+    with pytest.raises(ValidationError):
+        get_adapter().clean_username(name, shallow=True)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 151, "a/b"])
