@@ -44,6 +44,8 @@ from indexes.errors import IndexesError
 INDEX_URL = f"http://127.0.0.1:{INDEX_PORT}/simple/"
 """The index as commands in a sandbox reach it."""
 PAGE_LIMIT = 64 * MEBIBYTE
+PAGES_LIMIT = 512 * MEBIBYTE
+"""Of all pages of a job together: they are kept while it lasts, and code may ask for any."""
 FILE_LIMIT = 2048 * MEBIBYTE
 METADATA_LIMIT = 16 * MEBIBYTE
 
@@ -75,6 +77,7 @@ class IndexProxy:
         self._cutoff = cutoff
         self._is_live = is_live
         self._lock = threading.Lock()
+        self._pages_size = 0
         self._pages: dict[NormalizedName, ProjectPage | None] = {}
         self._files: dict[str, ListedFile] = {}
         self.downloaded: list[Downloaded] = []
@@ -85,6 +88,8 @@ class IndexProxy:
         """Return the project's page, its files at `/files/`; None when upstream has none."""
         with self._lock:
             if name not in self._pages:
+                if self._pages_size > PAGES_LIMIT:
+                    raise GoneError(f"{name}: this build has asked for too many projects")
                 self._pages[name] = self._fetch_page(name)
             return self._pages[name]
 
@@ -120,6 +125,7 @@ class IndexProxy:
                     body += chunk
                     if len(body) > PAGE_LIMIT:
                         raise InvalidPage("it is too large")
+            self._pages_size += len(body)
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
             page = parse_page(
                 bytes(body), media_type=media_type.lower(), name=name, base_url=str(response.url)

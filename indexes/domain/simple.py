@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -369,7 +370,21 @@ def _url(value: str, base_url: str) -> str:
         raise InvalidPage(f"{value[:60]!r} is no URL") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable():
         raise InvalidPage(f"{value[:60]!r} is no address on the web")
+    if _is_private(parts.hostname) and not _is_private(urlsplit(base_url).hostname or ""):
+        raise InvalidPage(f"{value[:60]!r} leads from a public index into a private network")
     return url
+
+
+def _is_private(host: str) -> bool:
+    """Whether the address says by itself that it is of a private network; names are not asked."""
+    host = host.rstrip(".").lower()
+    if host == "localhost" or host.endswith((".localhost", ".internal", ".local")):
+        return True
+    try:
+        return not ip_address(host.partition("%")[0]).is_global
+    except ValueError:
+        # What resolvers read as an address all the same: 2130706433, 0x7f.1, 127.1.
+        return host.rpartition(".")[2].isdigit() or host.rpartition(".")[2].startswith("0x")
 
 
 def _sha256(hashes: object, filename: str) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from builds.runner.download import FileCache
+from builds.runner.download import FileCache, GoneError
 from builds.runner.proxy import Downloaded, IndexProxy
+from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import HTML, JSON
 from indexes.upstream.fake import FakeUpstream, Fault
 
@@ -199,3 +200,17 @@ def test_an_upstream_that_speaks_html_alone_is_understood(cache: FileCache) -> N
 
     assert shown is not None
     assert [(file.filename, file.sha256) for file in shown.files] == [(FILENAME, SHA256)]
+
+
+def test_a_build_does_not_fill_the_builder_with_pages(
+    proxy: IndexProxy, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.add_file("other", "other-1.0.tar.gz", CONTENT, uploaded_at=OLD)
+    monkeypatch.setattr("builds.runner.proxy.PAGES_LIMIT", 10)
+    assert proxy.page(NormalizedName("demo"))
+
+    with pytest.raises(GoneError, match="too many"):
+        proxy.page(NormalizedName("other"))
+
+    assert proxy.page(NormalizedName("demo"))
+    assert proxy.unreachable == []
