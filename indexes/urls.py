@@ -8,7 +8,13 @@ class Sha256Converter(StringConverter):
     regex = "[0-9a-f]{64}"
 
 
+class FilenameConverter(StringConverter):
+    # No control characters: PostgreSQL does not even compare with a NUL.
+    regex = "[^/\\x00-\\x1f]+"
+
+
 register_converter(Sha256Converter, "sha256")
+register_converter(FilenameConverter, "filename")
 
 app_name = "indexes"
 urlpatterns = [
@@ -23,14 +29,14 @@ urlpatterns = [
     path("projects/<str:name>/simple/<str:listed>/", views.project_page, name="project-page"),
     path("projects/<str:name>/simple/<str:listed>", views.project_page),
     path(
-        "files/<sha256:sha256>/<str:filename>.metadata",
+        "files/<sha256:sha256>/<filename:filename>.metadata",
         views.file_metadata,
         name="file-metadata",
     ),
     path(
-        "files/<sha256:sha256>/<str:filename>.provenance",
+        "files/<sha256:sha256>/<filename:filename>.provenance",
         views.file_provenance,
         name="file-provenance",
     ),
-    path("files/<sha256:sha256>/<str:filename>", views.file, name="file"),
+    path("files/<sha256:sha256>/<filename:filename>", views.file, name="file"),
 ]

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 from django.conf import settings
 
@@ -121,8 +122,22 @@ def verify_published(*, filename: str) -> dict[str, Any]:
 
 
 def public_key() -> Ed25519PublicKey:
-    """Return the key that this deployment's provenance is verified with."""
-    return _signing_key().public_key()
+    """Return the key that this deployment's provenance is verified with.
+
+    Processes that do not sign read it from `AFFINEUR_PUBLIC_KEY`, and have no other.
+    """
+    if not settings.AFFINEUR_PUBLIC_KEY:
+        return _signing_key().public_key()
+    path = Path(settings.AFFINEUR_PUBLIC_KEY)
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except FileNotFoundError as error:
+        raise SigningKeyMissing(path) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise SigningKeyInvalid(path, str(error)) from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise SigningKeyInvalid(path, "it is a key of another kind")
+    return key
 
 
 def public_key_pem() -> str:

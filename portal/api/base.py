@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.urls import reverse
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.response import Response
@@ -33,6 +35,13 @@ class ByCursor(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 200
     template = None
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any] | None:
+        """A cursor may be anything at all; the framework hands what is in it to the database."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (DjangoValidationError, ValueError) as error:
+            raise NotFound(self.invalid_cursor_message) from error
 
     def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
         ordering: tuple[str, ...] = view.cursor_ordering

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -84,6 +85,9 @@ class FileViewSet(ApiViewSet):
 
     @extend_schema(responses=FileDetailSerializer)
     def retrieve(self, request: Request, filename: str) -> Response:
+        if not filename.isprintable():
+            # PostgreSQL does not even compare with a NUL.
+            raise NotFound
         file = get_object_or_404(self.get_queryset(), filename=filename)
         return Response(FileDetailSerializer(file).data)
 

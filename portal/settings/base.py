@@ -260,6 +260,8 @@ AFFINEUR_BUILD_LABEL = os.environ.get("AFFINEUR_BUILD_LABEL", "affineur")
 AFFINEUR_SIGNING_KEY = Path(
     os.environ.get("AFFINEUR_SIGNING_KEY", DATA_DIR / "keys" / "provenance.pem")
 )
+# Its public half, PEM, for processes that verify and do not sign; empty: made from the key above.
+AFFINEUR_PUBLIC_KEY = os.environ.get("AFFINEUR_PUBLIC_KEY", "")
 # What is built when a request names no target; names of `builds.domain.targets`.
 AFFINEUR_TARGETS = os.environ.get(
     "AFFINEUR_TARGETS",

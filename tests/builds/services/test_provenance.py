@@ -180,3 +180,29 @@ def test_the_public_key_is_shown() -> None:
     call_command("signing_key", stdout=shown)
 
     assert shown.getvalue().startswith(f"keyid {key_id(public_key())}\n-----BEGIN PUBLIC KEY")
+
+
+def test_who_does_not_sign_needs_no_secret(
+    settings: Settings, signing_key: Path, tmp_path: Path
+) -> None:
+    pem, envelope = public_key_pem(), sign(PAYLOAD)
+    signing_key.unlink()
+    settings.AFFINEUR_DEVELOPMENT = False
+    settings.AFFINEUR_PUBLIC_KEY = str(tmp_path / "provenance.pub")
+    (tmp_path / "provenance.pub").write_text(pem)
+
+    assert public_key_pem() == pem
+    assert verify_envelope(envelope, filename=FILENAME, sha256=SHA256)
+
+
+@pytest.mark.parametrize("content", ["", "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n"])
+def test_a_public_key_that_is_none_is_refused(
+    settings: Settings, tmp_path: Path, content: str
+) -> None:
+    settings.AFFINEUR_PUBLIC_KEY = str(tmp_path / "provenance.pub")
+    with pytest.raises(SigningKeyMissing):
+        public_key()
+    (tmp_path / "provenance.pub").write_text(content)
+
+    with pytest.raises(SigningKeyInvalid):
+        public_key()

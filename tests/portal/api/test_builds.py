@@ -1,3 +1,4 @@
+from base64 import b64encode
 from urllib.parse import urlsplit
 
 import pytest
@@ -138,3 +139,19 @@ def test_what_a_program_reads_a_person_can_look_at(make_build, anonymous, as_ada
     assert all(page.startswith("http://testserver/") for page in pages)
     found = [resolve(urlsplit(page).path).view_name for page in pages]
     assert found == ["web:build", "web:project", "web:request"]
+
+
+@pytest.mark.parametrize("position", [b"p=garbage", b"p=2026-13-45", b"o=x", b"p=%00", b"\xff"])
+def test_a_cursor_may_be_anything(make_build, anonymous, position):
+    make_build()
+    answer = anonymous.get(BUILDS, {"cursor": b64encode(position).decode()})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/files/{}/", f"/files/{'a' * 64}/{{}}"])
+@pytest.mark.parametrize("name", ["a%00", "a%0A", "%1B.whl"])
+def test_a_filename_with_controls_is_not_even_looked_for(
+    db, anonymous, django_assert_num_queries, path, name
+):
+    with django_assert_num_queries(0):
+        assert anonymous.get(path.format(name)).status_code == 404
