@@ -47,6 +47,8 @@ EVENT_PATIENCE_SECONDS = 60.0
 GONE = frozenset({401, 403, 404, 410})
 
 logger = logging.getLogger(__name__)
+# A line for every showing of a lease would bury all others.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def make_app(config: BuilderConfig) -> Celery:

@@ -22,7 +22,7 @@ import httpx
 
 from indexes.upstream.fake import FakeUpstream
 from tests import servers
-from tests.journeys.conftest import installed_as_wheel
+from tests.data.installed import wheel_of
 from tests.journeys.deployment import deployed
 from tests.journeys.projects import EXTENSION, PURE, all_ended, ask, builds_of, consent
 
@@ -99,7 +99,7 @@ def main() -> None:
     options = parser.parse_args()
 
     upstream = FakeUpstream()
-    upstream.add_file("setuptools", *installed_as_wheel("setuptools"))
+    upstream.add_file("setuptools", *wheel_of("setuptools"))
     upstream.add_sdist("cheddar", "1.0", files=PURE)
     upstream.add_sdist("gouda", "1.0", files=EXTENSION)
     results: dict[str, dict[str, float]] = {}
