@@ -18,8 +18,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+DATABASES = {"default": database_from(os.environ.get("AFFINEUR_DATABASE", "sqlite:///:memory:"))}
 if "AFFINEUR_DATABASE" not in os.environ:
-    DATABASES = {"default": database_from("sqlite:///:memory:")}
     DATABASES["default"]["NAME"] = ":memory:"
 # No files are collected for tests: they are found where they are.
 WHITENOISE_AUTOREFRESH = True
