@@ -17,7 +17,8 @@ def main() -> int:
     with postgresql() as url:
         print("— tests of the database, on PostgreSQL", flush=True)
         second = subprocess.run(
-            [*pytest, "-m", "database and not browser and not journey"],
+            # The cluster is thrown away whole: nothing needs to be dropped in it.
+            [*pytest, "--reuse-db", "-m", "database and not journey"],
             check=False,
             env={**os.environ, "AFFINEUR_DATABASE": url},
         ).returncode
