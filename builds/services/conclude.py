@@ -12,6 +12,7 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from builds import dispatch
+from builds.domain.diagnosis import diagnose
 from builds.domain.ladder import next_rung
 from builds.domain.outcomes import FARM_FAULTS, Outcome
 from builds.domain.retries import retry_delay
@@ -45,6 +46,9 @@ def conclude_attempt(
     build = lock_build(attempt_id=attempt_id)
     if build is None:
         return False
+    attempt = Attempt.objects.only("stage", "report").get(pk=attempt_id)
+    found = diagnose(evidence, stage=attempt.stage, outcome=outcome)
+    message = f"{message} {found.explanation}".rstrip()
     moved = Attempt.objects.filter(
         pk=attempt_id, state__in=sources_of(state, ATTEMPT_TRANSITIONS)
     ).update(
@@ -52,6 +56,7 @@ def conclude_attempt(
         outcome=outcome.value,
         message=message,
         evidence=evidence,
+        report={**attempt.report, "diagnosis": found.to_json()},
         ended_at=Coalesce("ended_at", Value(at)),
     )
     if not moved:
