@@ -14,6 +14,11 @@ class Attempt(models.Model):
     build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="attempts")
     number = models.PositiveIntegerField()
     rung = models.CharField(max_length=32)
+    step = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="What the rung came to: cutoff and remedies (`builds.domain.ladder`).",
+    )
     state = models.CharField(max_length=16, choices=[(s.value, s.label) for s in AttemptState])
     lease_hash = models.CharField(
         max_length=64, unique=True, help_text="SHA-256 of the lease token the builder holds."

@@ -19,9 +19,18 @@ from builds.runner.workfolder import UntrustedFileError, list_left, take_left
 
 
 def repair(
-    attempt: Attempt, wheel: Path, facts: WheelFacts, *, interpreter: Interpreter, epoch: int
+    attempt: Attempt,
+    wheel: Path,
+    facts: WheelFacts,
+    *,
+    interpreter: Interpreter,
+    epoch: int,
+    said: str = "",
 ) -> Path:
-    """Return the wheel to go on with: a new one, or `wheel` itself when it holds no ELF file."""
+    """Return the wheel to go on with: a new one, or `wheel` itself when it holds no ELF file.
+
+    `said` is the line of the build's log that tells most, should an extension be missing.
+    """
     if not facts.elf:
         if not facts.is_pure:
             raise JobProblem(
@@ -29,7 +38,7 @@ def repair(
                 f"The wheel of {attempt.release} says it is for one platform, but no extension "
                 f"came out of the build for {attempt.target.name}. The log says why; the "
                 "project's sources decide that: its turn.",
-                f"{wheel.name} holds no machine code",
+                f"{wheel.name} holds no machine code; the build said: {said}",
             )
         attempt.journal.say("the wheel is pure: nothing to repair")
         return wheel

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from builds import dispatch
 from builds.domain.diagnosis import diagnose
-from builds.domain.ladder import next_rung
+from builds.domain.ladder import Sources, Step, Tried, next_step
 from builds.domain.outcomes import FARM_FAULTS, Outcome
 from builds.domain.retries import retry_delay
 from builds.domain.states import (
@@ -23,6 +23,7 @@ from builds.domain.states import (
     BuildState,
     sources_of,
 )
+from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
 from builds.services.staging import discard_staged
 from builds.signals import build_ended, build_queued
@@ -63,7 +64,7 @@ def conclude_attempt(
         return False
     if outcome in FARM_FAULTS:
         _retry_or_give_up(build, outcome, message, at)
-    elif next_rung(rungs_tried(build)) is not None:
+    elif next_step(steps_tried(build), sources=sources_of_build(build), at=at) is not None:
         _requeue(build, not_before=None)
     else:
         _fail(build, outcome, message, at)
@@ -82,16 +83,36 @@ def lock_build(*, attempt_id: UUID) -> Build | None:
     )
 
 
-def rungs_tried(build: Build) -> list[str]:
-    """Return the rungs whose attempts said something of the project, since it was queued."""
-    return list(
+def steps_tried(build: Build) -> list[Tried]:
+    """Return the steps that said something of the project, since the build was queued.
+
+    Each is judged by today's rules.
+    """
+    attempts = (
         Attempt.objects.filter(
             build=build, created_at__gte=build.queued_at, state=AttemptState.FAILED.value
         )
         .exclude(outcome__in=FARM_FAULTS)
         .order_by("number")
-        .values_list("rung", flat=True)
     )
+    return [
+        Tried(
+            Step.from_json(attempt.step),
+            Outcome(attempt.outcome),
+            diagnose(attempt.evidence, stage=attempt.stage, outcome=Outcome(attempt.outcome)),
+        )
+        for attempt in attempts.only("step", "stage", "outcome", "evidence")
+    ]
+
+
+def sources_of_build(build: Build) -> Sources:
+    """Return what the ladder has to know of a build's release and target."""
+    has_pyx = Attempt.objects.filter(
+        build__project=build.project_id,
+        build__version=build.version,
+        report__sdist__has_pyx=True,
+    ).exists()
+    return Sources(parse_target(build.target).minor, build.sdist_uploaded_at, has_pyx)
 
 
 def _retry_or_give_up(build: Build, outcome: Outcome, message: str, at: datetime) -> None:

@@ -99,6 +99,7 @@ class StageSerializer(serializers.Serializer[dict[str, Any]]):
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     stages = StageSerializer(many=True)
     turn = serializers.SerializerMethodField()
+    step = serializers.DictField(help_text="What the rung came to: cutoff and remedies.")
     report = serializers.DictField(
         help_text="What the builder found: interpreter, build requirements, wheel, limits."
     )
@@ -109,6 +110,7 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
             "id",
             "number",
             "rung",
+            "step",
             "state",
             "builder",
             "stage",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from builds.domain.outcomes import Outcome, Turn
+from builds.domain.outcomes import FARM_FAULTS, Outcome, Turn
 from builds.domain.states import LIVE, BuildState
 from builds.models import Attempt, Build
 
@@ -81,7 +81,10 @@ def _running(attempt: Attempt | None) -> Diagnosis:
 def _queued(build: Build, attempt: Attempt | None) -> Diagnosis:
     what = "It waits for a free builder; older requests go first."
     if attempt is not None and attempt.message:
-        what = f"The last attempt ended early, not by the project's fault: {attempt.message}"
+        way = "Another way of building is tried next. The last attempt"
+        if attempt.outcome in FARM_FAULTS or attempt.outcome == "":
+            way = "The last attempt ended early, not by the project's fault"
+        what = f"{way}: {attempt.message}"
     elif build.not_before:
         what = "It waits for its next try."
     return Diagnosis("busy", "Waiting", what, "It is our turn.")
