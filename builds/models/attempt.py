@@ -3,6 +3,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from builds.domain.outcomes import Outcome, Turn
 from builds.domain.states import AttemptState
 from builds.models.build import Build
 
@@ -62,6 +63,15 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.build}"
+
+    @property
+    def turn(self) -> Turn:
+        """Who can do something about how it ended: as diagnosed, or else as its outcome has it."""
+        if not self.outcome:
+            return Turn.NOBODY
+        outcome = Outcome(self.outcome)
+        diagnosed = self.report.get("diagnosis", {}).get("turn")
+        return Turn(diagnosed) if diagnosed and outcome.turn is Turn.PROJECT else outcome.turn
 
 
 class LogChunk(models.Model):

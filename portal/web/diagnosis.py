@@ -29,7 +29,7 @@ _TURNS = {
 
 def diagnose(build: Build, attempt: Attempt | None) -> Diagnosis:
     """What to tell of a build whose latest attempt, if any, is `attempt`."""
-    return _under_way(build, attempt) if build.state in LIVE else _ended(build)
+    return _under_way(build, attempt) if build.state in LIVE else _ended(build, attempt)
 
 
 def _under_way(build: Build, attempt: Attempt | None) -> Diagnosis:
@@ -50,7 +50,7 @@ def _under_way(build: Build, attempt: Attempt | None) -> Diagnosis:
             return _queued(build, attempt)
 
 
-def _ended(build: Build) -> Diagnosis:
+def _ended(build: Build, attempt: Attempt | None) -> Diagnosis:
     match build.state:
         case BuildState.PUBLISHED:
             what = build.message or f"{build.filename} is on the index."
@@ -64,7 +64,7 @@ def _ended(build: Build) -> Diagnosis:
             return Diagnosis("warn", _headline(build.outcome, "Cancelled"), what, turn)
         case _:
             headline = _headline(build.outcome, "Failed")
-            return Diagnosis("bad", headline, build.message, _turn(build))
+            return Diagnosis("bad", headline, build.message, _turn(build, attempt))
 
 
 def _running(attempt: Attempt | None) -> Diagnosis:
@@ -95,9 +95,11 @@ def _headline(code: str, otherwise: str) -> str:
     return outcome.label if outcome else otherwise
 
 
-def _turn(build: Build) -> str:
+def _turn(build: Build, attempt: Attempt | None) -> str:
     outcome = _outcome(build.outcome)
-    return _TURNS[outcome.turn] if outcome else ""
+    if outcome is None:
+        return ""
+    return _TURNS[attempt.turn if attempt and attempt.outcome == outcome else outcome.turn]
 
 
 def _outcome(code: str) -> Outcome | None:

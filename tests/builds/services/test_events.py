@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from builds.domain.outcomes import FARM_FAULTS, Outcome
+from builds.domain.outcomes import FARM_FAULTS, Outcome, Turn
 from builds.domain.states import AttemptState, BuildState
 from builds.models import Attempt, Build, LogChunk, Permit
 from builds.runner.events import LogWritten, StageStarted
@@ -281,8 +281,17 @@ def test_a_failure_is_explained(job: Job) -> None:
     diagnosis = attempt.report["diagnosis"]
     assert (diagnosis["code"], diagnosis["turn"]) == ("missing-header", "farm")
     assert diagnosis["remedies"] == [{"confidence": 0.8, "kind": "system-package", "owns": "foo.h"}]
+    assert attempt.turn is Turn.FARM
     assert attempt.build.message == attempt.message
     assert attempt.message.startswith("It ended with build-failed. The C sources need foo.h, ")
+
+
+def test_a_diagnosis_is_not_the_builders_to_make(job: Job) -> None:
+    take(job)
+
+    say(job, ended(Outcome.BUILT, wheel=WHEEL, diagnosis={"turn": "user"}))
+
+    assert "diagnosis" not in attempt_of(job).report
 
 
 def test_an_unknown_failure_has_a_fingerprint(job: Job) -> None:
