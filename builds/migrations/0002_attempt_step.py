@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('builds', '0001_initial'),
+        ("builds", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='attempt',
-            name='step',
-            field=models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict, help_text='What the rung came to: cutoff and remedies (`builds.domain.ladder`).'),
+            model_name="attempt",
+            name="step",
+            field=models.JSONField(
+                db_default=models.Value({}, models.JSONField()),
+                default=dict,
+                help_text="What the rung came to: cutoff and remedies (`builds.domain.ladder`).",
+            ),
         ),
     ]

@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from builds.domain.evidence import is_compiler_error
 from builds.domain.outcomes import Outcome
 from builds.executors.base import Mount
 from builds.runner.attempt import Attempt
@@ -39,6 +40,13 @@ def repair(
                 f"came out of the build for {attempt.target.name}. The log says why; the "
                 "project's sources decide that: its turn.",
                 f"{wheel.name} holds no machine code; the build said: {said}",
+            )
+        if is_compiler_error(said):
+            raise JobProblem(
+                Outcome.REPAIR_FAILED,
+                f"The build of {attempt.release} for {attempt.target.name} went on after its "
+                "compiler failed, and gave a wheel without the extension. It is not published.",
+                said,
             )
         attempt.journal.say("the wheel is pure: nothing to repair")
         return wheel

@@ -91,6 +91,12 @@ TOOL = "/bin/sh: 1: cmake: not found\n"
 TOOL_BY_NAME = TRACEBACK + "FileNotFoundError: [Errno 2] No such file or directory: 'krb5-config'\n"
 RUST = "error: can't find Rust compiler\n\nIf you are using an outdated pip version\n"
 CARGO = "Cargo, the Rust package manager, is not installed or is not on PATH.\n"
+MATURIN = (
+    "\U0001f4a5 maturin failed\n"
+    "  Caused by: Cargo metadata failed. Do you have cargo in your PATH?\n"
+    "  Caused by: No such file or directory (os error 2)\n"
+    "Error: command ['maturin', 'pep517', 'build-wheel'] returned non-zero exit status 1\n"
+)
 NIGHTLY = "error[E0554]: `#![feature]` may not be used on the stable release channel\n"
 CRATES = (
     "error: failed to download from `https://index.crates.example/config.json`\n"
@@ -191,6 +197,7 @@ def missing(name: str) -> str:
         (TOOL_BY_NAME, "resolve", "missing-tool", SystemPackage("krb5-config")),
         (RUST, "build", "rust-needed", None),
         (CARGO, "build", "rust-needed", None),
+        (MATURIN, "build", "rust-needed", None),
         (NIGHTLY, "build", "rust-needed", None),
         (CRATES, "build", "rust-needed", None),
         (NETWORK, "build", "network-needed", None),

@@ -195,6 +195,19 @@ def test_a_crash_is_told_with_its_signal(farm: Farm, fake: FakeExecutor) -> None
     assert (run.end.outcome, run.end.evidence) == (Outcome.IMPORT_FAILED, "ended by signal 11")
 
 
+def test_a_pure_wheel_whose_extension_did_not_compile_is_none(
+    farm: Farm, fake: FakeExecutor
+) -> None:
+    line = "a.c:1:10: fatal error: longintrepr.h: No such file or directory"
+    output = f"{line}\nCannot compile the accelerator\n".encode()
+    fake.on("/build/wheels", output=output, effect=leaves_wheel())
+
+    run = farm.run(farm.job(sdists.PURE))
+
+    assert (run.end.outcome, run.end.evidence) == (Outcome.REPAIR_FAILED, line)
+    assert farm.control.uploads == []
+
+
 def test_a_pure_wheel_is_left_as_it_is(farm: Farm, fake: FakeExecutor) -> None:
     farm.run(farm.job(sdists.PURE))
 
