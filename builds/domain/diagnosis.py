@@ -394,7 +394,8 @@ RULES: tuple[Rule, ...] = (
             r"|failed to (download|get|fetch) .*crates?|crates-io|requires rustc \d"
             r"|may not be used on the stable release channel"
             r"|`?(cargo|rustc)`? (is )?not (found|installed)"
-            r"|Cargo metadata failed|Unable to find maturin script|Rust (toolchain|compiler) .*(not|required|needed))"
+            r"|Cargo metadata failed|Unable to find maturin script"
+            r"|Rust (toolchain|compiler) .*(not|required|needed))"
         ),
         "The build needs Rust, with crates that builders without a network cannot fetch. The "
         "farm's operators can offer a Rust toolchain and a mirror of crates.",
