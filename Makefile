@@ -6,10 +6,10 @@ AFFINEUR_INTERPRETERS ?= $(if $(PYENV_ROOT),$(PYENV_ROOT)/versions/3.*/bin/pytho
 export AFFINEUR_INTERPRETERS
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench fmt lock schema
+.PHONY: help run demo test check bench bench-corpus fmt lock schema
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 .venv/synced: requirements.lock .python-version
 	@deploy/bootstrap run
@@ -38,6 +38,9 @@ check: .venv/synced ## formatting, lint, types, import rules, migrations, templa
 bench: .venv/synced ## measurements: builds with and without the farm, and the index against nginx
 	@deploy/bootstrap bench
 	@$(PYTHON) -m tests.bench $(ARGS)
+
+bench-corpus: .venv/synced ## the releases of the file CORPUS up the ladder, against pip wheel
+	@$(PYTHON) -m tests.bench_corpus $(CORPUS) --upstream "$${AFFINEUR_UPSTREAM:-$$($(PYTHON) -c 'import pypi_simple as p; print(p.PYPI_SIMPLE_ENDPOINT)')}" $(ARGS)
 
 fmt: .venv/synced ## format everything
 	$(BIN)/ruff format .

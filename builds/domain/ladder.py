@@ -1,21 +1,274 @@
-"""The ladder: which way of resolving and building is tried next."""
+"""The ladder: which way of resolving and building is tried next.
 
-from collections.abc import Sequence
+A step is one way: requirements in today's versions or as of the release's date, with remedies
+that earlier steps' diagnoses proposed. Cheap ones come first, what failed is never tried again,
+and a diagnosis that says that nothing can help is the end.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from builds.domain.diagnosis import DISTRIBUTIONS, RULES, Diagnosis, Proposal
+from builds.domain.outcomes import FARM_FAULTS, Outcome
+from builds.domain.remedies import (
+    APPLICABLE,
+    AddBuildRequirement,
+    AsOfReleaseDate,
+    CapBuildRequirement,
+    CompilerFlags,
+    NotSupportedBySources,
+    RegenerateCython,
+    Remedy,
+    ShimModule,
+    remedy_from_json,
+    remedy_to_json,
+)
 
 DECLARED = "declared"
 """The requirements that the project declares, in today's versions."""
+AS_OF = "as-of-release"
+"""The same, as if it were still the day after the release."""
+REMEDIED = "remedied"
+"""Either of them, with remedies."""
 
-RUNGS = (DECLARED,)
-"""In the order they are tried: the cheap ones first."""
+RUNGS = (DECLARED, AS_OF, REMEDIED)
+
+MOST_ATTEMPTS = 6
+"""Of one build; faults of the farm do not count."""
+
+GRACE = timedelta(days=1)
+"""What a release needs is often uploaded right after it."""
+
+INTERPRETER_RELEASED: Mapping[int, datetime] = {
+    8: datetime(2019, 10, 14, tzinfo=UTC),
+    9: datetime(2020, 10, 5, tzinfo=UTC),
+    10: datetime(2021, 10, 4, tzinfo=UTC),
+    11: datetime(2022, 10, 24, tzinfo=UTC),
+    12: datetime(2023, 10, 2, tzinfo=UTC),
+    13: datetime(2024, 10, 7, tzinfo=UTC),
+    14: datetime(2025, 10, 7, tzinfo=UTC),
+}
+"""When CPython 3.x was released (PEP 569, 596, 619, 664, 693, 719, 745). Before its day nothing
+knows it; from then on there is a setuptools that does, and that has what legacy sources get."""
+
+CLIMBING = frozenset(
+    {
+        Outcome.REQUIREMENTS_UNRESOLVABLE,
+        Outcome.BUILD_FAILED,
+        Outcome.NO_WHEEL,
+        Outcome.REPAIR_FAILED,
+    }
+)
+"""Ends that requirements of another time may change, whatever their cause."""
 
 
-def next_rung(history: Sequence[str]) -> str | None:
-    """The rung to try next, or `None` when nothing is left to try.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One way of resolving and building. With a `cutoff`, what was uploaded later is hidden."""
 
-    `history` has the rungs whose attempts said something of the project, in order: one that
-    ended in a fault of the farm is tried again.
+    cutoff: datetime | None = None
+    remedies: tuple[Remedy, ...] = ()
 
-    >>> next_rung([])
+    @property
+    def rung(self) -> str:
+        if self.remedies:
+            return REMEDIED
+        return DECLARED if self.cutoff is None else AS_OF
+
+    @property
+    def way(self) -> tuple[bool, frozenset[Remedy]]:
+        """What makes it another way than other steps."""
+        return self.cutoff is not None, frozenset(self.remedies)
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        return tuple(r.spec for r in self.remedies if isinstance(r, AddBuildRequirement))
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        return tuple(r.spec for r in self.remedies if isinstance(r, CapBuildRequirement))
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return tuple(
+            flag for r in self.remedies if isinstance(r, CompilerFlags) for flag in r.flags.split()
+        )
+
+    @property
+    def shims(self) -> tuple[str, ...]:
+        return tuple(r.name for r in self.remedies if isinstance(r, ShimModule))
+
+    @property
+    def cython(self) -> str:
+        """The Cython to make C sources anew with; empty to take them as they are."""
+        return next((r.spec for r in self.remedies if isinstance(r, RegenerateCython)), "")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rung": self.rung,
+            "cutoff": self.cutoff.isoformat() if self.cutoff else None,
+            "remedies": [remedy_to_json(remedy) for remedy in self.remedies],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote; the first step for an attempt that holds none."""
+        cutoff = value.get("cutoff")
+        return cls(
+            datetime.fromisoformat(cutoff) if cutoff else None,
+            tuple(remedy_from_json(remedy) for remedy in value.get("remedies", [])),
+        )
+
+
+FIRST = Step()
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A step that was taken, and how it ended."""
+
+    step: Step
+    outcome: Outcome
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """A step that gave a wheel on CPython 3.`minor`."""
+
+    step: Step
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the ladder knows of a release and its target."""
+
+    minor: int
+    """Of the target's CPython 3."""
+    uploaded_at: datetime | None = None
+    has_pyx: bool = False
+    """Whether Cython sources lie beside the C that was made of them."""
+
+    def as_of(self, at: datetime) -> datetime | None:
+        """The release's own time, as seen at `at`; None where that is no other than today."""
+        released = INTERPRETER_RELEASED.get(self.minor)
+        if self.uploaded_at is None or released is None:
+            return None
+        cutoff = max(self.uploaded_at + GRACE, released)
+        return cutoff if cutoff < at else None
+
+
+def next_step(
+    history: Sequence[Tried], *, sources: Sources, at: datetime, won: Sequence[Won] = ()
+) -> Step | None:
+    """Return the step to take next, or `None` when nothing is left that could help.
+
+    `won` has what gave wheels of the release's other targets, or of its neighbours, the nearest
+    kin first: that is tried first. A fault of the farm says nothing: its step is taken again.
+    """
+    told = [tried for tried in history if tried.outcome not in FARM_FAULTS]
+    taken = {tried.step.way for tried in told}
+    if len(told) >= MOST_ATTEMPTS:
+        return None
+    if not told:
+        return _inherited(won, sources, at) or FIRST
+    if FIRST.way not in taken:
+        return FIRST
+    if _is_final(told[-1], sources):
+        return None
+    # Deeper from the last one; when it leads nowhere, what earlier ones proposed besides.
+    for tried in reversed(told):
+        for step in _proposed(tried, sources, at):
+            if step.way not in taken:
+                return step
+    return None
+
+
+def next_rung(history: Sequence[Tried], *, sources: Sources, at: datetime) -> str | None:
+    """The rung of the next step.
+
+    >>> next_rung([], sources=Sources(minor=12), at=datetime(2026, 1, 1, tzinfo=UTC))
     'declared'
     """
-    return next((rung for rung in RUNGS if rung not in history), None)
+    step = next_step(history, sources=sources, at=at)
+    return step.rung if step else None
+
+
+def _inherited(won: Iterable[Won], sources: Sources, at: datetime) -> Step | None:
+    for winner in won:
+        step = winner.step
+        if not all(_helps_on(remedy, sources.minor) for remedy in step.remedies):
+            continue
+        if step.cutoff is not None:
+            cutoff = sources.as_of(at)
+            if cutoff is None:
+                continue
+            # Each interpreter, and each release, has a time of its own.
+            step = replace(step, cutoff=cutoff)
+        return step
+    return None
+
+
+def _helps_on(remedy: Remedy, minor: int) -> bool:
+    proposals = [proposal for rule in RULES for proposal in rule.proposals]
+    proposals += [proposal for known in DISTRIBUTIONS.values() for proposal in known]
+    naming = [proposal for proposal in proposals if remedy in proposal.remedies]
+    return any(proposal.oldest <= minor <= proposal.newest for proposal in naming)
+
+
+def _is_final(tried: Tried, sources: Sources) -> bool:
+    """Whether no other way of building can change how this one ended."""
+    if not tried.diagnosis.is_known:
+        return tried.outcome not in CLIMBING
+    useful = _useful(tried.diagnosis, sources)
+    return not useful or isinstance(useful[0].remedies[0], NotSupportedBySources)
+
+
+def _useful(diagnosis: Diagnosis, sources: Sources) -> list[Proposal]:
+    """Proposals that can be followed here, up to the one that says to stop."""
+    useful: list[Proposal] = []
+    for proposal in diagnosis.proposals:
+        if not proposal.helps(minor=sources.minor, has_pyx=sources.has_pyx):
+            continue
+        kinds = (*APPLICABLE, AsOfReleaseDate)
+        is_end = isinstance(proposal.remedies[0], NotSupportedBySources)
+        if is_end or all(isinstance(remedy, kinds) for remedy in proposal.remedies):
+            useful.append(proposal)
+        if is_end:
+            break
+    return useful
+
+
+def _proposed(tried: Tried, sources: Sources, at: datetime) -> Iterator[Step]:
+    if not tried.diagnosis.is_known:
+        proposals = [Proposal((AsOfReleaseDate(),), 0.5)] if tried.outcome in CLIMBING else []
+    else:
+        proposals = _useful(tried.diagnosis, sources)
+    for proposal in proposals:
+        if isinstance(proposal.remedies[0], NotSupportedBySources):
+            return
+        step = _with(tried.step, proposal, sources, at)
+        if step is not None:
+            yield step
+
+
+def _with(step: Step, proposal: Proposal, sources: Sources, at: datetime) -> Step | None:
+    cutoff, remedies = step.cutoff, list(step.remedies)
+    for remedy in proposal.remedies:
+        match remedy:
+            case AsOfReleaseDate():
+                cutoff = sources.as_of(at)
+                if cutoff is None:
+                    return None
+            case RegenerateCython():
+                # One Cython writes the sources.
+                remedies = [r for r in remedies if not isinstance(r, RegenerateCython)]
+                remedies.append(remedy)
+            case _ if remedy not in remedies:
+                remedies.append(remedy)
+            case _:
+                pass
+    return Step(cutoff, tuple(remedies))

@@ -3,6 +3,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from builds.domain.outcomes import Outcome, Turn
 from builds.domain.states import AttemptState
 from builds.models.build import Build
 
@@ -14,6 +15,11 @@ class Attempt(models.Model):
     build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="attempts")
     number = models.PositiveIntegerField()
     rung = models.CharField(max_length=32)
+    step = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="What the rung came to: cutoff and remedies (`builds.domain.ladder`).",
+    )
     state = models.CharField(max_length=16, choices=[(s.value, s.label) for s in AttemptState])
     lease_hash = models.CharField(
         max_length=64, unique=True, help_text="SHA-256 of the lease token the builder holds."
@@ -57,6 +63,15 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.build}"
+
+    @property
+    def turn(self) -> Turn:
+        """Who can do something about how it ended: as diagnosed, or else as its outcome has it."""
+        if not self.outcome:
+            return Turn.NOBODY
+        outcome = Outcome(self.outcome)
+        diagnosed = self.report.get("diagnosis", {}).get("turn")
+        return Turn(diagnosed) if diagnosed and outcome.turn is Turn.PROJECT else outcome.turn
 
 
 class LogChunk(models.Model):

@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 
+from builds.domain.diagnosis import telling_line
 from builds.domain.outcomes import Outcome
 from builds.domain.targets import Target
 from builds.executors.base import Command, Ending, Executor, Handle, Mount
 from builds.runner.check import WheelLimits
 from builds.runner.download import FileCache
 from builds.runner.events import Emit, LogWritten, Stage, StageStarted
-from builds.runner.evidence import evidence_line
 from builds.runner.inspect import SdistLimits
 from builds.runner.interpreters import Interpreter
 from builds.runner.job import Job
@@ -115,7 +115,7 @@ class Journal:
     def evidence(self) -> str:
         """The line of this stage's log that tells most."""
         with self._lock:
-            return evidence_line(self._recent)
+            return telling_line(self._recent, stage=self._stage)
 
     def forget(self) -> None:
         """Evidence is looked for in what comes from now on."""

@@ -19,7 +19,10 @@ MOST_REQUIREMENTS = 1000
 
 def resolve(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:
     """Install what the build needs: what the sources declare, then what their backend asks for."""
-    install_requirements(attempt, place, sdist.requires)
+    cython = [attempt.job.cython] if attempt.job.cython else []
+    install_requirements(attempt, place, [*sdist.requires, *attempt.job.requirements, *cython])
+    if cython:
+        regenerate(attempt, place, sdist)
     call_hook(
         attempt,
         place,
@@ -57,6 +60,19 @@ def build(attempt: Attempt, place: Place, sdist: SdistFacts) -> Path:
     return taken
 
 
+def regenerate(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:
+    """Make the C of Cython sources anew, in place of what was shipped."""
+    attempt.journal.say("making the C of Cython sources anew")
+    attempt.run(
+        [PYTHON, PROGRAMS / "regenerate.py"],
+        work=place.work,
+        failure=Outcome.BUILD_FAILED,
+        environment=place.variables,
+        mounts=place.mounts,
+        cwd=SOURCES / sdist.folder,
+    )
+
+
 def call_hook(
     attempt: Attempt,
     place: Place,
@@ -80,11 +96,18 @@ def call_hook(
         ],
         work=place.work,
         failure=failure,
-        environment=place.variables,
+        environment={**place.variables, **_lent(attempt.job.shims)},
         mounts=place.mounts,
         index=place.index,
         cwd=SOURCES / sdist.folder,
     )
+
+
+def _lent(shims: Sequence[str]) -> dict[str, str]:
+    """What makes every Python that a hook starts give removed modules back."""
+    if not shims:
+        return {}
+    return {"PYTHONPATH": str(PROGRAMS / "shims"), "AFFINEUR_SHIMS": ",".join(shims)}
 
 
 def install_requirements(attempt: Attempt, place: Place, requirements: Sequence[str]) -> None:

@@ -38,14 +38,14 @@ class Place:
     index: Path
 
 
-def variables(source_date_epoch: int) -> dict[str, str]:
+def variables(source_date_epoch: int, *, flags: Iterable[str] = ()) -> dict[str, str]:
     """Return the whole environment of a command: the same on every builder, at every time."""
     # CFLAGS replace the interpreter's own in setuptools, so they are complete; debugging
     # information would carry paths into the wheel.
-    flags = "-O2 -g0 -fwrapv -DNDEBUG"
+    complete = " ".join(["-O2 -g0 -fwrapv -DNDEBUG", *flags])
     return {
-        "CFLAGS": flags,
-        "CXXFLAGS": flags,
+        "CFLAGS": complete,
+        "CXXFLAGS": complete,
         "HOME": "/build/home",
         "LC_ALL": "C.UTF-8",
         "PATH": f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -78,15 +78,23 @@ def make_place(
     source_date_epoch: int,
     proxy: IndexProxy,
     index: Path,
+    flags: Iterable[str] = (),
+    constraints: Iterable[str] = (),
 ) -> Place:
-    """Make the virtual environment."""
+    """Make the virtual environment; what is installed in it will obey `constraints`."""
     (work / "home").mkdir()
     mounts = (
         Mount(attempt.bench.uv, UV),
         Mount(Path(__file__).parent / "inside", PROGRAMS),
         *interpreter.mounts,
     )
-    place = Place(work, interpreter, mounts, variables(source_date_epoch), proxy, index)
+    given = variables(source_date_epoch, flags=flags)
+    if written := "".join(f"{constraint}\n" for constraint in constraints):
+        # Both of them also when the project's own code calls them.
+        (work / "constraints.txt").write_text(written)
+        given |= dict.fromkeys(("UV_CONSTRAINT", "PIP_CONSTRAINT"), "/build/constraints.txt")
+        given["UV_BUILD_CONSTRAINT"] = "/build/constraints.txt"
+    place = Place(work, interpreter, mounts, given, proxy, index)
     attempt.run(
         [UV, "venv", "--quiet", "--no-project", "--python", interpreter.path, ENVIRONMENT],
         work=work,

@@ -86,6 +86,15 @@ class SdistFacts:
     """Name, Version and the like of PKG-INFO; empty without one."""
 
 
+def has_pyx(sources: Path) -> bool:
+    """Whether Cython sources lie beside the C or C++ of the same name."""
+    for _, _, names in os.walk(sources):
+        stems = {name[: -len(".pyx")] for name in names if name.endswith(".pyx")}
+        if any(f"{stem}{ending}" in names for stem in stems for ending in (".c", ".cpp")):
+            return True
+    return False
+
+
 class Kind(StrEnum):
     FOLDER = "folder"
     FILE = "file"

@@ -6,7 +6,9 @@ from typing import Any, Self
 
 from builds.domain.limits import Limits
 
-JOB_SCHEMA = 1
+JOB_SCHEMA = 2
+READABLE = frozenset({1, JOB_SCHEMA})
+"""A job of schema 1 changes nothing about how the sources are built."""
 
 
 class InvalidJobError(ValueError):
@@ -32,7 +34,10 @@ class Job:
     `PUT {control_url}/wheel/{filename}` unless `upload_url` (a pre-signed PUT) is given.
     `upstream` is the simple index (PEP 503 base URL) that build requirements come from;
     `cutoff`, when set, hides what was uploaded later (ISO 8601 UTC).
-    `source_date_epoch` is the sdist's own time, in seconds since 1970.
+    `requirements` are installed beside what the sources declare, all of it under `constraints`
+    (PEP 508 both); `flags` are added to the compiler's; `shims` names removed standard modules
+    that the build, and nothing after it, is lent; `cython` is the requirement to make C sources
+    anew with, where it is not empty.
     """
 
     build: str
@@ -47,6 +52,11 @@ class Job:
     control_url: str
     upload_url: str
     cutoff: str | None = None
+    requirements: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    shims: tuple[str, ...] = ()
+    cython: str = ""
     limits: Limits = field(default_factory=Limits)
     schema: int = JOB_SCHEMA
 
@@ -57,12 +67,14 @@ class Job:
     def from_json(cls, value: str | bytes | dict[str, Any]) -> Self:
         """Raises `InvalidJobError` when a field is missing, unknown, or of another schema."""
         data = dict(json.loads(value) if isinstance(value, str | bytes) else value)
-        if data.get("schema") != JOB_SCHEMA:
+        if data.get("schema") not in READABLE:
             message = f"this runner reads jobs of schema {JOB_SCHEMA}, not {data.get('schema')!r}"
             raise InvalidJobError(message)
         try:
             data["sdist"] = Sdist(**data["sdist"])
             data["limits"] = Limits(**data["limits"])
+            for name in ("requirements", "constraints", "flags", "shims"):
+                data[name] = tuple(data.get(name, ()))
             return cls(**data)
         except (KeyError, TypeError) as error:
             raise InvalidJobError(str(error)) from error

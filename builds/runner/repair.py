@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from builds.domain.evidence import is_compiler_error
 from builds.domain.outcomes import Outcome
 from builds.executors.base import Mount
 from builds.runner.attempt import Attempt
@@ -19,9 +20,18 @@ from builds.runner.workfolder import UntrustedFileError, list_left, take_left
 
 
 def repair(
-    attempt: Attempt, wheel: Path, facts: WheelFacts, *, interpreter: Interpreter, epoch: int
+    attempt: Attempt,
+    wheel: Path,
+    facts: WheelFacts,
+    *,
+    interpreter: Interpreter,
+    epoch: int,
+    said: str = "",
 ) -> Path:
-    """Return the wheel to go on with: a new one, or `wheel` itself when it holds no ELF file."""
+    """Return the wheel to go on with: a new one, or `wheel` itself when it holds no ELF file.
+
+    `said` is the line of the build's log that tells most, should an extension be missing.
+    """
     if not facts.elf:
         if not facts.is_pure:
             raise JobProblem(
@@ -29,7 +39,14 @@ def repair(
                 f"The wheel of {attempt.release} says it is for one platform, but no extension "
                 f"came out of the build for {attempt.target.name}. The log says why; the "
                 "project's sources decide that: its turn.",
-                f"{wheel.name} holds no machine code",
+                f"{wheel.name} holds no machine code; the build said: {said}",
+            )
+        if is_compiler_error(said):
+            raise JobProblem(
+                Outcome.REPAIR_FAILED,
+                f"The build of {attempt.release} for {attempt.target.name} went on after its "
+                "compiler failed, and gave a wheel without the extension. It is not published.",
+                said,
             )
         attempt.journal.say("the wheel is pure: nothing to repair")
         return wheel

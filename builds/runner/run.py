@@ -2,9 +2,9 @@
 
 Whatever happens, it ends with exactly one `Ended`. Its `report` holds, as far as the job came:
 "builder", "target", "limits", "log_sha256"; "interpreter" (tag, version, soabi, libc, path);
-"source_date_epoch"; "sdist" (what it says of itself); "resolved" and "runtime" (name, version,
-filename, sha256, url each); "grafted" (members that repair added); "modules"; "wheel" (filename,
-sha256, size, uploaded_as).
+"source_date_epoch"; "sdist" (what it says of itself); "way" (what of the job changed the build);
+"resolved" and "runtime" (name, version, filename, sha256, url each); "grafted" (members that
+repair added); "modules"; "wheel" (filename, sha256, size, uploaded_as).
 """
 
 import logging
@@ -26,7 +26,7 @@ from builds.runner.check import check_wheel, read_wheel
 from builds.runner.environment import make_place
 from builds.runner.events import Emit, Ended, Stage
 from builds.runner.fetch import fetch
-from builds.runner.inspect import SdistFacts, read_sdist, unpack
+from builds.runner.inspect import SdistFacts, has_pyx, read_sdist, unpack
 from builds.runner.interpreters import Interpreter, choose
 from builds.runner.job import Job
 from builds.runner.problems import JobProblem, LeaseGoneError
@@ -129,14 +129,17 @@ def _run(attempt: Attempt) -> None:
             source_date_epoch=epoch,
             proxy=proxy,
             index=socket,
+            flags=job.flags,
+            constraints=job.constraints,
         )
         resolve(attempt, place, sdist)
         attempt.enter(Stage.BUILD)
         wheel = build(attempt, place, sdist)
+    said = attempt.journal.evidence()
 
     attempt.enter(Stage.REPAIR)
     facts = read_wheel(wheel, bench.wheel_limits)
-    wheel = repair(attempt, wheel, facts, interpreter=interpreter, epoch=epoch)
+    wheel = repair(attempt, wheel, facts, interpreter=interpreter, epoch=epoch, said=said)
 
     attempt.enter(Stage.CHECK)
     facts = read_wheel(wheel, bench.wheel_limits)
@@ -208,6 +211,16 @@ def _inspect(attempt: Attempt, archive: Path, work: Path) -> SdistFacts:
         "backend": sdist.backend,
         "requires": list(sdist.requires),
         "metadata": dict(sdist.metadata),
+        "has_pyx": has_pyx(sources),
+    }
+    attempt.report["way"] = {
+        "rung": job.rung,
+        "cutoff": job.cutoff,
+        "requirements": list(job.requirements),
+        "constraints": list(job.constraints),
+        "flags": list(job.flags),
+        "shims": list(job.shims),
+        "cython": job.cython,
     }
     requires = ", ".join(sdist.requires) or "nothing"
     attempt.journal.say(f"unpacked {top}; backend {sdist.backend}; requires {requires}")

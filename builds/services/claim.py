@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from builds import dispatch
-from builds.domain.ladder import DECLARED, next_rung
+from builds.domain.ladder import FIRST, Step, Won, next_step
 from builds.domain.leases import new_lease
 from builds.domain.outcomes import Outcome
 from builds.domain.states import BUILD_TRANSITIONS, AttemptState, BuildState, sources_of
@@ -17,7 +17,7 @@ from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
 from builds.runner.job import Job, Sdist
 from builds.services.cancel import cancel_builds
-from builds.services.conclude import rungs_tried
+from builds.services.conclude import sources_of_build, steps_tried
 from builds.services.permits import live_permit
 from builds.services.staging import STAGED
 from indexes.models import Project
@@ -27,6 +27,8 @@ TAKE_SECONDS = 300
 """How long a job waits for a builder before it goes back into the queue."""
 SCANNED = 500
 """Builds looked at in one go; the next waking looks on."""
+KIN = 20
+"""Wheels of a project that are looked at for how they were made."""
 UPLOAD_SECONDS = 6 * 3600
 """How long a pre-signed upload is good for: longer than any build may last."""
 
@@ -102,11 +104,16 @@ def _claim(candidate: Build, at: datetime) -> Job | None:
 def _lease(build: Build, project: Project, at: datetime) -> Job:
     token, token_hash = new_lease()
     last = Attempt.objects.filter(build=build).aggregate(last=Max("number"))["last"] or 0
+    step = next_step(
+        steps_tried(build), sources=sources_of_build(build), at=at, won=steps_won(build)
+    )
+    # One that was put back into the queue by hand begins at the bottom again.
+    step = step or FIRST
     attempt = Attempt(
         build=build,
         number=last + 1,
-        # One that was put back into the queue by hand begins at the bottom again.
-        rung=next_rung(rungs_tried(build)) or DECLARED,
+        rung=step.rung,
+        step=step.to_json(),
         state=AttemptState.LEASED.value,
         lease_hash=token_hash,
         heartbeat_at=at,
@@ -135,4 +142,21 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
         upstream=settings.AFFINEUR_UPSTREAM,
         control_url=control_url,
         upload_url=upload_url or f"{control_url}/wheel",
+        cutoff=step.cutoff.isoformat() if step.cutoff else None,
+        requirements=step.requirements,
+        constraints=step.constraints,
+        flags=step.flags,
+        shims=step.shims,
+        cython=step.cython,
     )
+
+
+def steps_won(build: Build) -> list[Won]:
+    """Return what gave wheels of the project before: of this release first, newest first."""
+    succeeded = (
+        Attempt.objects.filter(build__project=build.project_id, state=AttemptState.SUCCEEDED.value)
+        .order_by("-created_at", "pk")
+        .values_list("step", "build__version", "build__target")[:KIN]
+    )
+    kin = sorted(succeeded, key=lambda row: row[1] != build.version)
+    return [Won(Step.from_json(step), parse_target(target).minor) for step, _, target in kin]

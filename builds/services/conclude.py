@@ -12,7 +12,8 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from builds import dispatch
-from builds.domain.ladder import next_rung
+from builds.domain.diagnosis import diagnose
+from builds.domain.ladder import Sources, Step, Tried, next_step
 from builds.domain.outcomes import FARM_FAULTS, Outcome
 from builds.domain.retries import retry_delay
 from builds.domain.states import (
@@ -22,6 +23,7 @@ from builds.domain.states import (
     BuildState,
     sources_of,
 )
+from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
 from builds.services.staging import discard_staged
 from builds.signals import builds_ended, builds_queued
@@ -45,6 +47,9 @@ def conclude_attempt(
     build = lock_build(attempt_id=attempt_id)
     if build is None:
         return False
+    attempt = Attempt.objects.only("stage", "report").get(pk=attempt_id)
+    found = diagnose(evidence, stage=attempt.stage, outcome=outcome)
+    message = f"{message} {found.explanation}".rstrip()
     moved = Attempt.objects.filter(
         pk=attempt_id, state__in=sources_of(state, ATTEMPT_TRANSITIONS)
     ).update(
@@ -52,13 +57,14 @@ def conclude_attempt(
         outcome=outcome.value,
         message=message,
         evidence=evidence,
+        report={**attempt.report, "diagnosis": found.to_json()},
         ended_at=Coalesce("ended_at", Value(at)),
     )
     if not moved:
         return False
     if outcome in FARM_FAULTS:
         _retry_or_give_up(build, outcome, message, at)
-    elif next_rung(rungs_tried(build)) is not None:
+    elif next_step(steps_tried(build), sources=sources_of_build(build), at=at) is not None:
         _requeue(build, not_before=None)
     else:
         _fail(build, outcome, message, at)
@@ -77,16 +83,36 @@ def lock_build(*, attempt_id: UUID) -> Build | None:
     )
 
 
-def rungs_tried(build: Build) -> list[str]:
-    """Return the rungs whose attempts said something of the project, since it was queued."""
-    return list(
+def steps_tried(build: Build) -> list[Tried]:
+    """Return the steps that said something of the project, since the build was queued.
+
+    Each is judged by today's rules.
+    """
+    attempts = (
         Attempt.objects.filter(
             build=build, created_at__gte=build.queued_at, state=AttemptState.FAILED.value
         )
         .exclude(outcome__in=FARM_FAULTS)
         .order_by("number")
-        .values_list("rung", flat=True)
     )
+    return [
+        Tried(
+            Step.from_json(attempt.step),
+            Outcome(attempt.outcome),
+            diagnose(attempt.evidence, stage=attempt.stage, outcome=Outcome(attempt.outcome)),
+        )
+        for attempt in attempts.only("step", "stage", "outcome", "evidence")
+    ]
+
+
+def sources_of_build(build: Build) -> Sources:
+    """Return what the ladder has to know of a build's release and target."""
+    has_pyx = Attempt.objects.filter(
+        build__project=build.project_id,
+        build__version=build.version,
+        report__sdist__has_pyx=True,
+    ).exists()
+    return Sources(parse_target(build.target).minor, build.sdist_uploaded_at, has_pyx)
 
 
 def _retry_or_give_up(build: Build, outcome: Outcome, message: str, at: datetime) -> None:

@@ -123,6 +123,8 @@ def _record_end(attempt_id: UUID, event: Ended, at: datetime) -> None:
     said: Any = event.report
     is_sound = isinstance(said, dict) and len(json.dumps(said)) <= MAX_REPORT
     report: dict[str, Any] = storable(said) if is_sound else {}
+    # Ours to say.
+    report.pop("diagnosis", None)
     with transaction.atomic():
         if not _record_report(attempt_id, event, report):
             return

@@ -171,6 +171,8 @@ def _build_definition(attempt: Attempt) -> dict[str, Any]:
             "rung": attempt.rung,
         },
         "internalParameters": {
+            "cutoff": attempt.step.get("cutoff"),
+            "remedies": attempt.step.get("remedies", []),
             "recipe": report.get("recipe"),
             "limits": report.get("limits"),
             "sourceDateEpoch": report.get("source_date_epoch"),

@@ -68,7 +68,10 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
 
     @extend_schema_field(serializers.ChoiceField(choices=TURNS, allow_blank=True))
     def get_turn(self, build: Build) -> str:
-        return turn_of(build.outcome)
+        newest = newest_attempt(build)
+        if newest is not None and newest.outcome == build.outcome:
+            return turn_of(newest)
+        return Outcome(build.outcome).turn.value if build.outcome else ""
 
     def get_stage(self, build: Build) -> str:
         return newest.stage if (newest := newest_attempt(build)) else ""
@@ -99,6 +102,7 @@ class StageSerializer(serializers.Serializer[dict[str, Any]]):
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     stages = StageSerializer(many=True)
     turn = serializers.SerializerMethodField()
+    step = serializers.DictField(help_text="What the rung came to: cutoff and remedies.")
     report = serializers.DictField(
         help_text="What the builder found: interpreter, build requirements, wheel, limits."
     )
@@ -109,6 +113,7 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
             "id",
             "number",
             "rung",
+            "step",
             "state",
             "builder",
             "stage",
@@ -126,7 +131,7 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
 
     @extend_schema_field(serializers.ChoiceField(choices=TURNS, allow_blank=True))
     def get_turn(self, attempt: Attempt) -> str:
-        return turn_of(attempt.outcome)
+        return turn_of(attempt)
 
 
 class BuildDetailSerializer(BuildSerializer):
@@ -233,8 +238,8 @@ def newest_attempt(build: Build) -> Attempt | None:
     return attempts[-1] if attempts else None
 
 
-def turn_of(outcome: str) -> str:
-    return Outcome(outcome).turn.value if outcome else ""
+def turn_of(attempt: Attempt) -> str:
+    return attempt.turn.value if attempt.outcome else ""
 
 
 def _log(build: Build, attempt: Attempt | None, after: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from builds.domain.outcomes import Outcome, Turn
+from builds.domain.outcomes import FARM_FAULTS, Outcome, Turn
 from builds.domain.states import LIVE, BuildState
 from builds.models import Attempt, Build
 
@@ -29,7 +29,7 @@ _TURNS = {
 
 def diagnose(build: Build, attempt: Attempt | None) -> Diagnosis:
     """What to tell of a build whose latest attempt, if any, is `attempt`."""
-    return _under_way(build, attempt) if build.state in LIVE else _ended(build)
+    return _under_way(build, attempt) if build.state in LIVE else _ended(build, attempt)
 
 
 def _under_way(build: Build, attempt: Attempt | None) -> Diagnosis:
@@ -50,7 +50,7 @@ def _under_way(build: Build, attempt: Attempt | None) -> Diagnosis:
             return _queued(build, attempt)
 
 
-def _ended(build: Build) -> Diagnosis:
+def _ended(build: Build, attempt: Attempt | None) -> Diagnosis:
     match build.state:
         case BuildState.PUBLISHED:
             what = build.message or f"{build.filename} is on the index."
@@ -64,7 +64,7 @@ def _ended(build: Build) -> Diagnosis:
             return Diagnosis("warn", _headline(build.outcome, "Cancelled"), what, turn)
         case _:
             headline = _headline(build.outcome, "Failed")
-            return Diagnosis("bad", headline, build.message, _turn(build))
+            return Diagnosis("bad", headline, build.message, _turn(build, attempt))
 
 
 def _running(attempt: Attempt | None) -> Diagnosis:
@@ -81,7 +81,10 @@ def _running(attempt: Attempt | None) -> Diagnosis:
 def _queued(build: Build, attempt: Attempt | None) -> Diagnosis:
     what = "It waits for a free builder; older requests go first."
     if attempt is not None and attempt.message:
-        what = f"The last attempt ended early, not by the project's fault: {attempt.message}"
+        way = "Another way of building is tried next. The last attempt"
+        if attempt.outcome in FARM_FAULTS or attempt.outcome == "":
+            way = "The last attempt ended early, not by the project's fault"
+        what = f"{way}: {attempt.message}"
     elif build.not_before:
         what = "It waits for its next try."
     return Diagnosis("busy", "Waiting", what, "It is our turn.")
@@ -92,9 +95,11 @@ def _headline(code: str, otherwise: str) -> str:
     return outcome.label if outcome else otherwise
 
 
-def _turn(build: Build) -> str:
+def _turn(build: Build, attempt: Attempt | None) -> str:
     outcome = _outcome(build.outcome)
-    return _TURNS[outcome.turn] if outcome else ""
+    if outcome is None:
+        return ""
+    return _TURNS[attempt.turn if attempt and attempt.outcome == outcome else outcome.turn]
 
 
 def _outcome(code: str) -> Outcome | None:

@@ -165,6 +165,20 @@ HOLLOW = Sdist(
     },
 )
 
+OLD_SETUP = Sdist(
+    "old-demo",
+    "1.0",
+    {
+        "setup.py": "import imp, os\n"
+        "version = imp.load_source('old_version', os.path.join('old_demo', 'version.py'))\n"
+        "from setuptools import setup\n"
+        "setup(name='old-demo', version=version.VERSION, packages=['old_demo'])\n",
+        "old_demo/__init__.py": "",
+        "old_demo/version.py": "VERSION = '1.0'\n",
+    },
+)
+"""Needs the module `imp` in its setup.py, and nowhere else."""
+
 OTHER_NAME = replace(LEGACY, metadata="Metadata-Version: 2.1\nName: somebody-else\nVersion: 1.0\n")
 
 _BACKEND = '''\

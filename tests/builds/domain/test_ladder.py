@@ -1,13 +1,228 @@
-from builds.domain.ladder import DECLARED, RUNGS, next_rung
+"""Which way is tried next: it ends, it never repeats itself, and it learns."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builds.domain.diagnosis import diagnose
+from builds.domain.ladder import (
+    AS_OF,
+    DECLARED,
+    FIRST,
+    INTERPRETER_RELEASED,
+    MOST_ATTEMPTS,
+    REMEDIED,
+    RUNGS,
+    Sources,
+    Step,
+    Tried,
+    Won,
+    next_rung,
+    next_step,
+)
+from builds.domain.outcomes import FARM_FAULTS, Outcome
+from builds.domain.remedies import (
+    AddBuildRequirement,
+    CapBuildRequirement,
+    CompilerFlags,
+    RegenerateCython,
+    ShimModule,
+)
+
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+UPLOADED = datetime(2020, 11, 14, 3, tzinfo=UTC)
+OLD = Sources(minor=12, uploaded_at=UPLOADED)
+LINES = (
+    "ModuleNotFoundError: No module named 'imp'",
+    "ModuleNotFoundError: No module named 'numpy'",
+    "ModuleNotFoundError: No module named 'pkg_resources'",
+    "ModuleNotFoundError: No module named 'nobody_knows_it'",
+    "error in demo setup command: use_2to3 is invalid.",
+    "InvalidVersion: Invalid version: 'x'",
+    "Cython.Compiler.Errors.CompileError: x.pyx",
+    "x.c:1:1: fatal error: longintrepr.h: No such file or directory",
+    "x.c:1:1: fatal error: foo.h: No such file or directory",
+    "x.c:1:1: error: implicit declaration of function 'f'",
+    "ImportError: undefined symbol: PyUnicode_AS_UNICODE",
+    "\u00d7 No solution found when resolving dependencies:",
+    "gcc: fatal error: Killed signal terminated program cc1",
+    "ValueError: who knows",
+    "",
+)
 
 
-def test_a_build_begins_with_what_the_project_declares():
-    assert next_rung([]) == DECLARED
+def tried(
+    line: str, step: Step = FIRST, outcome: Outcome = Outcome.BUILD_FAILED, stage: str = "build"
+) -> Tried:
+    return Tried(step, outcome, diagnose(line, stage=stage, outcome=outcome))
 
 
-def test_a_rung_that_has_spoken_is_not_tried_again():
-    assert next_rung([RUNGS[0]]) != RUNGS[0]
+def test_it_begins_with_what_is_declared() -> None:
+    assert next_step([], sources=OLD, at=AT) == FIRST
+    assert RUNGS[0] == DECLARED == FIRST.rung
 
 
-def test_after_the_last_rung_there_is_none():
-    assert next_rung(RUNGS) is None
+def test_what_nobody_knows_is_tried_as_of_its_day_and_no_more() -> None:
+    history = [tried("ValueError: who knows")]
+
+    step = next_step(history, sources=Sources(minor=9, uploaded_at=UPLOADED), at=AT)
+
+    assert step == Step(UPLOADED + timedelta(days=1))
+    assert step.rung == AS_OF
+    again = [*history, tried("ValueError: who knows", step)]
+    assert next_step(again, sources=Sources(minor=9, uploaded_at=UPLOADED), at=AT) is None
+
+
+def test_no_day_is_before_the_interpreters_own() -> None:
+    assert OLD.as_of(AT) == INTERPRETER_RELEASED[12]
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        Sources(minor=12),
+        Sources(minor=12, uploaded_at=AT - timedelta(hours=1)),
+        Sources(minor=20, uploaded_at=UPLOADED),
+    ],
+)
+def test_without_a_day_of_its_own_there_is_no_such_rung(sources: Sources) -> None:
+    assert next_rung([tried("ValueError: who knows")], sources=sources, at=AT) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "sources", "remedies"),
+    [
+        (LINES[0], OLD, (ShimModule("imp"),)),
+        (LINES[1], OLD, (AddBuildRequirement("numpy<2"),)),
+        (LINES[1], Sources(minor=13), (AddBuildRequirement("numpy"),)),
+        (
+            LINES[2],
+            OLD,
+            (AddBuildRequirement("setuptools<81"), CapBuildRequirement("setuptools<81")),
+        ),
+        (LINES[4], Sources(minor=11), (CapBuildRequirement("setuptools<58"),)),
+        (LINES[7], Sources(minor=12, has_pyx=True), (RegenerateCython("cython<3"),)),
+        (LINES[7], Sources(minor=13, has_pyx=True), (RegenerateCython("cython>=3.0.11,<3.1"),)),
+        (LINES[12], OLD, (CompilerFlags("-O1"),)),
+    ],
+)
+def test_a_diagnosis_leads_to_its_remedy(line, sources, remedies) -> None:
+    step = next_step([tried(line)], sources=sources, at=AT)
+
+    assert step == Step(None, remedies)
+    assert step.rung == REMEDIED
+
+
+@pytest.mark.parametrize(
+    ("line", "sources", "outcome", "stage"),
+    [
+        (LINES[3], OLD, Outcome.BUILD_FAILED, "build"),
+        (LINES[4], OLD, Outcome.REQUIREMENTS_UNRESOLVABLE, "resolve"),
+        (LINES[7], OLD, Outcome.BUILD_FAILED, "build"),
+        (LINES[8], OLD, Outcome.BUILD_FAILED, "build"),
+        (LINES[10], OLD, Outcome.IMPORT_FAILED, "smoke"),
+        (LINES[0], OLD, Outcome.IMPORT_FAILED, "smoke"),
+        ("ValueError", OLD, Outcome.IMPORT_FAILED, "smoke"),
+        ("", OLD, Outcome.SDIST_MALFORMED, "inspect"),
+        ("", OLD, Outcome.WALL_TIME, "build"),
+    ],
+)
+def test_where_nothing_helps_nothing_is_tried(line, sources, outcome, stage) -> None:
+    history = [tried(line, outcome=outcome, stage=stage)]
+
+    assert next_step(history, sources=sources, at=AT) is None
+
+
+def test_remedies_add_up() -> None:
+    shimmed = Step(None, (ShimModule("imp"),))
+
+    step = next_step([tried(LINES[0]), tried(LINES[2], shimmed)], sources=OLD, at=AT)
+
+    assert step is not None
+    assert step.shims == ("imp",)
+    assert step.constraints == step.requirements == ("setuptools<81",)
+
+
+def test_one_cython_writes_the_sources() -> None:
+    first = Step(None, (RegenerateCython("cython<3"),))
+    sources = Sources(minor=12, has_pyx=True)
+
+    step = next_step([tried(LINES[7]), tried(LINES[7], first)], sources=sources, at=AT)
+
+    assert step is not None
+    assert step.cython == "cython>=3.0.11,<3.1"
+
+
+def test_where_a_remedy_leads_nowhere_the_next_is_tried() -> None:
+    as_of = Step(OLD.as_of(AT))
+    history = [tried(LINES[5]), tried("ValueError: who knows", as_of)]
+
+    assert next_step(history, sources=OLD, at=AT) == Step(
+        None, (CapBuildRequirement("setuptools<72"),)
+    )
+
+
+def test_what_won_elsewhere_is_tried_first_and_then_what_is_declared() -> None:
+    winner = Won(Step(INTERPRETER_RELEASED[13], (ShimModule("imp"),)), minor=13)
+
+    step = next_step([], sources=OLD, at=AT, won=[winner])
+
+    assert step == Step(INTERPRETER_RELEASED[12], (ShimModule("imp"),))
+    assert next_step([tried("", step)], sources=OLD, at=AT, won=[winner]) == FIRST
+
+
+def test_what_cannot_help_here_is_not_inherited() -> None:
+    capped = Won(Step(None, (CapBuildRequirement("setuptools<58"),)), minor=11)
+
+    assert next_step([], sources=OLD, at=AT, won=[capped]) == FIRST
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_step_travels_as_json(line) -> None:
+    step = next_step([tried(line)], sources=OLD, at=AT) or FIRST
+
+    assert Step.from_json(step.to_json()) == step
+    assert Step.from_json({}) == FIRST
+
+
+lines = st.sampled_from(LINES)
+outcomes = st.sampled_from(sorted(Outcome))
+kinds = st.builds(
+    Sources,
+    minor=st.integers(6, 16),
+    uploaded_at=st.none() | st.just(UPLOADED) | st.just(AT),
+    has_pyx=st.booleans(),
+)
+
+
+@settings(max_examples=300)
+@given(data=st.data(), sources=kinds)
+def test_every_climb_ends_and_repeats_nothing(data, sources) -> None:
+    history: list[Tried] = []
+    ways = []
+    for _ in range(MOST_ATTEMPTS + 1):
+        step = next_step(history, sources=sources, at=AT)
+        if step is None:
+            break
+        ways.append(step.way)
+        outcome = data.draw(outcomes.filter(lambda outcome: outcome not in FARM_FAULTS))
+        stage = data.draw(st.sampled_from(["resolve", "build", "smoke", "fetch"]))
+        history.append(tried(data.draw(lines), step, outcome, stage))
+
+    assert len(ways) == len(set(ways)) <= MOST_ATTEMPTS
+
+
+@given(
+    sources=kinds,
+    said=st.lists(st.tuples(lines, outcomes.filter(lambda o: o not in FARM_FAULTS)), max_size=3),
+    faults=st.lists(st.tuples(lines, st.sampled_from(sorted(FARM_FAULTS))), min_size=1),
+)
+def test_a_fault_of_the_farm_never_climbs(sources, said, faults) -> None:
+    history = [tried(line, outcome=outcome) for line, outcome in said]
+    ours = [tried(line, outcome=outcome) for line, outcome in faults]
+
+    assert next_step([*history, *ours], sources=sources, at=AT) == next_step(
+        history, sources=sources, at=AT
+    )

@@ -16,6 +16,7 @@ from builds.executors.base import Command, Ending
 from builds.executors.fake import FakeExecutor
 from builds.runner.events import Event, LogWritten, StageStarted, event_to_json
 from builds.runner.inspect import SdistLimits
+from builds.runner.job import Job
 from indexes.upstream.fake import Fault
 from tests.builds.runner.conftest import LEASE, Farm
 from tests.builds.runner.wheels import ELF, make_wheel
@@ -221,6 +222,19 @@ def test_a_command_that_was_killed_from_outside_is_no_failure_of_the_project(
         Outcome.BUILDER_FAULT,
         "a command was killed from outside",
     )
+
+
+def test_a_pure_wheel_whose_extension_did_not_compile_is_none(
+    farm: Farm, fake: FakeExecutor
+) -> None:
+    line = "a.c:1:10: fatal error: longintrepr.h: No such file or directory"
+    output = f"{line}\nCannot compile the accelerator\n".encode()
+    fake.on("/build/wheels", output=output, effect=leaves_wheel())
+
+    run = farm.run(farm.job(sdists.PURE))
+
+    assert (run.end.outcome, run.end.evidence) == (Outcome.REPAIR_FAILED, line)
+    assert farm.control.uploads == []
 
 
 def test_a_pure_wheel_is_left_as_it_is(farm: Farm, fake: FakeExecutor) -> None:
@@ -451,3 +465,79 @@ def test_a_cut_off_hides_what_came_later(farm: Farm, fake: FakeExecutor) -> None
     assert run.end.outcome == Outcome.BUILT
     build, smoke = sockets
     assert build.parent != smoke.parent
+
+
+def test_a_plain_job_changes_nothing(farm: Farm, fake: FakeExecutor) -> None:
+    run = farm.run(farm.job(sdists.PURE))
+
+    assert {command.environment["CFLAGS"] for command in fake.commands} == {
+        "-O2 -g0 -fwrapv -DNDEBUG"
+    }
+    assert not any("PYTHONPATH" in command.environment for command in fake.commands)
+    assert not any("UV_CONSTRAINT" in command.environment for command in fake.commands)
+    assert run.end.report["way"] == {
+        "rung": "declared",
+        "cutoff": None,
+        "requirements": [],
+        "constraints": [],
+        "flags": [],
+        "shims": [],
+        "cython": "",
+    }
+
+
+def test_remedies_reach_the_build_and_not_what_users_do(farm: Farm, fake: FakeExecutor) -> None:
+    job = farm.job(
+        sdists.PURE,
+        requirements=("cffi",),
+        constraints=("setuptools<81",),
+        flags=("-Wno-error=int-conversion",),
+        shims=("imp", "collections"),
+    )
+
+    farm.run(job)
+
+    declared, smoked = called(fake, "install")
+    assert list(declared.argv)[-2:] == ["setuptools", "cffi"]
+    assert declared.environment["UV_CONSTRAINT"] == "/build/constraints.txt"
+    assert "UV_CONSTRAINT" not in smoked.environment
+    for hook in called(fake, "hooks.py"):
+        assert hook.environment["CFLAGS"].endswith("-DNDEBUG -Wno-error=int-conversion")
+        assert hook.environment["CFLAGS"].startswith("-O2 ")
+        assert hook.environment["AFFINEUR_SHIMS"] == "imp,collections"
+    (imports,) = called(fake, "imports.py")
+    assert "AFFINEUR_SHIMS" not in imports.environment
+    assert "PYTHONPATH" not in imports.environment
+
+
+def test_c_is_made_anew_before_the_backend_is_asked(farm: Farm, fake: FakeExecutor) -> None:
+    fake.on("regenerate.py")
+
+    farm.run(farm.job(sdists.PURE, cython="cython<3"))
+
+    programs = [
+        part.rpartition("/")[2]
+        for command in fake.commands
+        for part in command.argv
+        if part.endswith(("regenerate.py", "hooks.py"))
+    ]
+    assert programs == ["regenerate.py", "hooks.py", "hooks.py"]
+    assert list(called(fake, "install")[0].argv)[-1] == "cython<3"
+
+
+def test_cython_sources_beside_their_c_are_told_of(farm: Farm, fake: FakeExecutor) -> None:
+    files = {**sdists.PURE.files, "pure_demo/_x.pyx": "", "pure_demo/_x.c": ""}
+
+    with_pyx = farm.run(farm.job(replace(sdists.PURE, files=files)))
+    without = farm.run(farm.job(replace(sdists.PURE, version="1.0")))
+
+    assert with_pyx.end.report["sdist"]["has_pyx"] is True
+    assert without.end.report["sdist"]["has_pyx"] is False
+
+
+def test_a_job_of_the_schema_before_is_read(farm: Farm) -> None:
+    job = farm.job(sdists.PURE).to_json() | {"schema": 1}
+    for name in ("requirements", "constraints", "flags", "shims", "cython"):
+        del job[name]
+
+    assert Job.from_json(job).shims == ()

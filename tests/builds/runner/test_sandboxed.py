@@ -7,9 +7,12 @@ import threading
 import time
 import zipfile
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from builds.domain.diagnosis import diagnose
+from builds.domain.ladder import FIRST, Sources, Tried, next_step
 from builds.domain.outcomes import Outcome
 from builds.executors.usage import processes_of
 from builds.runner.events import Event, StageStarted
@@ -277,3 +280,37 @@ def test_a_build_reaches_nothing_but_the_index(real_farm: Farm) -> None:
     assert run.end.outcome == Outcome.BUILT, run.log
     assert "upstream itself: [Errno 111] Connection refused" in run.log
     assert "beside the index: 404" in run.log
+
+
+def test_a_setup_that_needs_a_removed_module_is_built_on_the_second_step(real_farm: Farm) -> None:
+    first = real_farm.run(real_farm.job(sdists.OLD_SETUP))
+    ended = Outcome(first.end.outcome)
+    found = diagnose(first.end.evidence, stage=first.stages[-1], outcome=ended)
+    step = next_step(
+        [Tried(FIRST, ended, found)], sources=Sources(minor=13), at=datetime(2026, 6, 1, tzinfo=UTC)
+    )
+
+    assert (ended, found.code) == (Outcome.REQUIREMENTS_UNRESOLVABLE, "removed-module"), first.log
+    assert step is not None
+    second = real_farm.run(real_farm.job(sdists.OLD_SETUP, rung=step.rung, shims=step.shims))
+
+    assert second.end.outcome == Outcome.BUILT, second.log
+    assert second.end.report["way"]["shims"] == ["imp"]
+
+
+def test_a_wheel_that_needs_a_removed_module_itself_is_not_lent_it(real_farm: Farm) -> None:
+    sdist = sdists.own("import imp\nreturn write_wheel(wheel_directory, text='import imp')")
+
+    run = real_farm.run(real_farm.job(sdist, shims=("imp",)))
+
+    assert (run.end.outcome, run.end.evidence) == (
+        Outcome.IMPORT_FAILED,
+        "ModuleNotFoundError: No module named 'imp'",
+    )
+
+
+def test_constraints_hold_whatever_installs(real_farm: Farm) -> None:
+    run = real_farm.run(real_farm.job(sdists.PURE, constraints=("setuptools<1",)))
+
+    assert run.end.outcome == Outcome.REQUIREMENTS_UNRESOLVABLE
+    assert "setuptools<1" in run.log

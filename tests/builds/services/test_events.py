@@ -1,12 +1,13 @@
 """What builders say: once each, in any order, and never to be trusted."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from builds.domain.outcomes import FARM_FAULTS, Outcome
+from builds.domain.outcomes import FARM_FAULTS, Outcome, Turn
 from builds.domain.states import AttemptState, BuildState
 from builds.models import Attempt, Build, LogChunk, Permit
 from builds.runner.events import LogWritten, StageStarted
@@ -267,3 +268,37 @@ def test_a_failure_lets_the_siblings_go(
 
     assert celery.names() == ["builds.claim"]
     assert claim_one().target == CP312
+
+
+def test_a_failure_is_explained(job: Job) -> None:
+    take(job)
+    say(job, StageStarted("build", second(0)))
+
+    evidence = "x.c:1:10: fatal error: foo.h: No such file or directory"
+    say(job, replace(ended(Outcome.BUILD_FAILED), evidence=evidence))
+
+    attempt = attempt_of(job)
+    diagnosis = attempt.report["diagnosis"]
+    assert (diagnosis["code"], diagnosis["turn"]) == ("missing-header", "farm")
+    assert diagnosis["remedies"] == [{"confidence": 0.8, "kind": "system-package", "owns": "foo.h"}]
+    assert attempt.turn is Turn.FARM
+    assert attempt.build.message == attempt.message
+    assert attempt.message.startswith("It ended with build-failed. The C sources need foo.h, ")
+
+
+def test_a_diagnosis_is_not_the_builders_to_make(job: Job) -> None:
+    take(job)
+
+    say(job, ended(Outcome.BUILT, wheel=WHEEL, diagnosis={"turn": "user"}))
+
+    assert "diagnosis" not in attempt_of(job).report
+
+
+def test_an_unknown_failure_has_a_fingerprint(job: Job) -> None:
+    take(job)
+
+    say(job, ended(Outcome.BUILD_FAILED))
+
+    diagnosis = attempt_of(job).report["diagnosis"]
+    assert diagnosis["code"] == "unknown"
+    assert diagnosis["fingerprint"] == "/build-failed: error: the line that shows it"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from builds.runner.evidence import evidence_line
+from builds.domain.evidence import evidence_line
 
 GCC = """\
 building 'x' extension

@@ -18,6 +18,15 @@ _SECOND_HAND = re.compile(
 )
 
 
+def is_compiler_error(line: str) -> bool:
+    """Whether a compiler says that it gave up on a file.
+
+    >>> is_compiler_error("a.c:1:10: fatal error: Python.h: No such file"), is_compiler_error("ok")
+    (True, False)
+    """
+    return _COMPILER.search(line) is not None
+
+
 def evidence_line(log: str) -> str:
     r"""Return the line that tells most; empty for a log without words.
 

@@ -1,0 +1,114 @@
+"""What can be done about a failed attempt, as values that travel as JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class AddBuildRequirement:
+    """Install this (PEP 508) beside what the sources declare."""
+
+    spec: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapBuildRequirement:
+    """Whatever is installed for the build obeys this constraint."""
+
+    spec: str
+
+
+@dataclass(frozen=True, slots=True)
+class AsOfReleaseDate:
+    """Resolve build requirements as of the release's own date."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegenerateCython:
+    """Make the C of shipped `.pyx` files anew, with this Cython."""
+
+    spec: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompilerFlags:
+    """Add these, separated by spaces, to CFLAGS and CXXFLAGS."""
+
+    flags: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShimModule:
+    """Give what was removed from this standard module back, while the build runs and no longer."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPackage:
+    """Install the distribution's package that owns this header, `.pc` file, library or tool."""
+
+    owns: str
+
+
+@dataclass(frozen=True, slots=True)
+class OlderInterpreter:
+    """Nothing to change in this build: a target with an older interpreter may fare better."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotSupportedBySources:
+    """The sources cannot work on this interpreter: the end, unless something better is at hand."""
+
+
+type Remedy = (
+    AddBuildRequirement
+    | CapBuildRequirement
+    | AsOfReleaseDate
+    | RegenerateCython
+    | CompilerFlags
+    | ShimModule
+    | SystemPackage
+    | OlderInterpreter
+    | NotSupportedBySources
+)
+
+_KINDS: dict[str, type[Remedy]] = {
+    "add-build-requirement": AddBuildRequirement,
+    "cap-build-requirement": CapBuildRequirement,
+    "as-of-release-date": AsOfReleaseDate,
+    "regenerate-cython": RegenerateCython,
+    "compiler-flags": CompilerFlags,
+    "shim-module": ShimModule,
+    "system-package": SystemPackage,
+    "older-interpreter": OlderInterpreter,
+    "not-supported-by-sources": NotSupportedBySources,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+APPLICABLE = (
+    AddBuildRequirement,
+    CapBuildRequirement,
+    RegenerateCython,
+    CompilerFlags,
+    ShimModule,
+)
+"""What changes how a build is made, beside the date that it is resolved as of."""
+
+
+def remedy_to_json(remedy: Remedy) -> dict[str, str]:
+    """Return the remedy as JSON.
+
+    >>> remedy_to_json(ShimModule("imp"))
+    {'kind': 'shim-module', 'name': 'imp'}
+    """
+    return {"kind": _NAMES[type(remedy)], **asdict(remedy)}
+
+
+def remedy_from_json(value: dict[str, Any]) -> Remedy:
+    """Raises `ValueError` for what is no remedy."""
+    facts = dict(value)
+    try:
+        return _KINDS[facts.pop("kind")](**facts)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no remedy: {value!r}") from error
