@@ -22,6 +22,7 @@ urlpatterns = [
     path("projects/<str:name>/simple", views.project_root),
     path("projects/<str:name>/simple/<str:listed>/", views.project_page, name="project-page"),
     path("projects/<str:name>/simple/<str:listed>", views.project_page),
+    path("status/upstream.json", views.upstream_status, name="upstream-status"),
     path(
         "files/<sha256:sha256>/<str:filename>.metadata",
         views.file_metadata,

@@ -4,6 +4,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import datetime
 from functools import wraps
 from typing import BinaryIO, Concatenate
 
@@ -14,9 +16,11 @@ from django.http import (
     HttpResponseNotModified,
     HttpResponsePermanentRedirect,
     HttpResponseRedirect,
+    JsonResponse,
     StreamingHttpResponse,
 )
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
@@ -25,6 +29,7 @@ from indexes.conf import indexes_config
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
 from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML, accepts_gzip, choose
 from indexes.domain.ranges import ByteRange, RangeNotSatisfiable, parse_range
+from indexes.domain.simple import format_time
 from indexes.services.downloads import (
     URL_SECONDS,
     FileNotServed,
@@ -36,16 +41,20 @@ from indexes.services.pages import (
     OVERLAY_ROOT,
     WHEELS_ROOT,
     find_page,
+    find_unverified_since,
     is_gone,
     overlay_path,
     project_root_path,
     wheels_path,
 )
+from indexes.services.verification import upstream_status as read_upstream_status
 from indexes.storage import StorageError
 from indexes.upstream import get_upstream
 
 log = logging.getLogger(__name__)
 CHUNK = 256 * 1024
+# When upstream last answered, on pages that leave out our files because it does not.
+UNVERIFIED = "Affineur-Unverified-Since"
 
 
 def _plain(status: int, text: str) -> HttpResponse:
@@ -80,7 +89,13 @@ def _serve_page(request: HttpRequest, path: str) -> HttpResponseBase | None:
             response["Content-Encoding"] = "gzip"
     response["ETag"] = page.etag
     patch_vary_headers(response, ["Accept", "Accept-Encoding"])
-    return _cached(response)
+    return _cached(_dated(response, page.unverified_since))
+
+
+def _dated(response: HttpResponseBase, unverified_since: datetime | None) -> HttpResponseBase:
+    if unverified_since is not None:
+        response[UNVERIFIED] = format_time(unverified_since)
+    return response
 
 
 def _has_etag(request: HttpRequest, etag: str) -> bool:
@@ -139,9 +154,16 @@ def _elsewhere(name: NormalizedName) -> HttpResponseBase:
 @require_safe
 @_for_project("indexes:wheels-project")
 def wheels_project(request: HttpRequest, name: NormalizedName) -> HttpResponseBase:
-    return _serve_page(request, wheels_path(name)) or _cached(
-        _plain(404, f"We have no wheel of {name}.")
-    )
+    return _serve_page(request, wheels_path(name)) or _without_wheels(name)
+
+
+def _without_wheels(name: NormalizedName) -> HttpResponseBase:
+    """404, and not a page without files, at which uv would stop looking elsewhere."""
+    since = find_unverified_since(name=name)
+    if since is None:
+        return _cached(_plain(404, f"We have no wheel of {name}."))
+    text = f"Upstream could not be checked for {name}: our wheels are not listed until it can be."
+    return _cached(_dated(_plain(404, text), since))
 
 
 @require_safe
@@ -166,6 +188,15 @@ def project_page(request: HttpRequest, name: str, listed: str) -> HttpResponseBa
         place = reverse("indexes:project-page", args=[project, project])
         return _cached(HttpResponsePermanentRedirect(place))
     return _serve_page(request, overlay_path(project)) or _elsewhere(project)
+
+
+@require_safe
+def upstream_status(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001  # a view's signature
+    """How long ago upstream was checked, as JSON; times in seconds."""
+    status = asdict(read_upstream_status(at=timezone.now()))
+    response = JsonResponse(status)
+    response["Cache-Control"] = "public, max-age=15"
+    return response
 
 
 # Files

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from indexes.domain.simple import (
     ListedFile,
     ProjectPage,
     RootPage,
+    format_time,
     render_html,
     render_json,
     render_root_html,
@@ -69,12 +70,31 @@ def render_pages(*, project: Project, at: datetime) -> None:
 
     The caller's transaction holds the project's row, so that no two renderings cross.
     """
-    turned = {path for path, forms in _rendered(project).items() if _store(path, forms, at)}
-    if overlay_path(project.name) in turned:
+    render_pages_of(projects=[project], at=at)
+
+
+def render_pages_of(*, projects: Iterable[Project], at: datetime) -> None:
+    """`render_pages` of several projects, whose rows the caller holds: each root is stored once."""
+    overlay_turned = wheels_turned = False
+    for project in projects:
+        since = unverified_since(project)
+        turned = {
+            path for path, forms in _rendered(project).items() if _store(path, forms, at, since)
+        }
+        overlay_turned |= overlay_path(project.name) in turned
+        wheels_turned |= wheels_path(project.name) in turned
+    if overlay_turned:
         _render_root(OVERLAY_ROOT, Project.objects.in_overlay(), at)
-    if wheels_path(project.name) in turned:
-        with_wheels = Project.objects.filter(pk__in=File.objects.on_pages().values("project"))
+    if wheels_turned:
+        with_wheels = Project.objects.filter(
+            unverified_at=None, pk__in=File.objects.on_pages().values("project")
+        )
         _render_root(WHEELS_ROOT, with_wheels, at)
+
+
+def unverified_since(project: Project) -> datetime | None:
+    """When upstream last answered for a project whose pages leave out our files for that."""
+    return None if project.unverified_at is None else project.verified_at or project.unverified_at
 
 
 def stale_pages(*, project: Project) -> list[str]:
@@ -89,12 +109,7 @@ def stale_pages(*, project: Project) -> list[str]:
 
 def _rendered(project: Project) -> dict[str, dict[str, bytes]]:
     """Of each page of the project its forms; none for a page that is not to be."""
-    ours = list(
-        File.objects.on_pages()
-        .filter(project=project)
-        .defer("metadata", "provenance")
-        .order_by("filename")
-    )
+    ours = [] if project.unverified_at else _ours(project)
     overlay = _overlay(project, read_state(project), ours)
     own_root = None if overlay is None else RootPage((overlay.name,))
     return {
@@ -104,13 +119,29 @@ def _rendered(project: Project) -> dict[str, dict[str, bytes]]:
     }
 
 
+def _ours(project: Project) -> list[File]:
+    files = File.objects.on_pages().filter(project=project).defer("metadata", "provenance")
+    return list(files.order_by("filename"))
+
+
 def _overlay(
     project: Project, upstream: ProjectPage | None, ours: Iterable[File]
 ) -> ProjectPage | None:
     """Upstream's files and ours, of a project that is enrolled and exists upstream."""
     if upstream is None or not project.is_enrolled:
         return None
+    since = unverified_since(project)
+    if since is not None:
+        reason = f"{upstream.status_reason} {_unverified(since)}".lstrip()
+        return replace(upstream, status_reason=reason)
     return union(upstream, map(listed_file, ours), _versions(ours))
+
+
+def _unverified(since: datetime) -> str:
+    return (
+        f"Upstream could not be checked since {format_time(since)}: "
+        "wheels built here are not listed until it can be."
+    )
 
 
 def _wheels(project: Project, ours: Iterable[File]) -> ProjectPage | None:
@@ -142,32 +173,36 @@ def _root_forms(root: RootPage | None) -> dict[str, bytes]:
 def _render_root(path: str, projects: QuerySet[Project], at: datetime) -> None:
     # Locked before the names are read, or of two projects that appear at once one is lost.
     Page.objects.bulk_create(
-        _pages(path, _root_forms(RootPage()), at),
+        _pages(path, _root_forms(RootPage()), at, None),
         ignore_conflicts=True,
     )
     list(Page.objects.select_for_update().filter(path=path).values_list("pk"))
     names = projects.order_by("name").values_list("name", flat=True)
-    _store(path, _root_forms(RootPage(tuple(map(NormalizedName, names)))), at)
+    _store(path, _root_forms(RootPage(tuple(map(NormalizedName, names)))), at, None)
 
 
-def _store(path: str, forms: Mapping[str, bytes], at: datetime) -> bool:
+def _store(
+    path: str, forms: Mapping[str, bytes], at: datetime, unverified_since: datetime | None
+) -> bool:
     """Keep these forms of the page, none for no page; whether it appeared or vanished."""
     stored = dict(Page.objects.filter(path=path).values_list("media_type", "etag"))
-    pages = _pages(path, forms, at)
+    pages = _pages(path, forms, at, unverified_since)
     differing = [page for page in pages if stored.get(page.media_type) != page.etag]
     if differing:
         Page.objects.bulk_create(
             differing,
             update_conflicts=True,
             unique_fields=["path", "media_type"],
-            update_fields=["body", "gzip_body", "etag", "rendered_at"],
+            update_fields=["body", "gzip_body", "etag", "rendered_at", "unverified_since"],
         )
     if stored and not forms:
         Page.objects.filter(path=path).delete()
     return bool(stored) != bool(forms)
 
 
-def _pages(path: str, forms: Mapping[str, bytes], at: datetime) -> list[Page]:
+def _pages(
+    path: str, forms: Mapping[str, bytes], at: datetime, unverified_since: datetime | None
+) -> list[Page]:
     return [
         Page(
             path=path,
@@ -176,6 +211,7 @@ def _pages(path: str, forms: Mapping[str, bytes], at: datetime) -> list[Page]:
             gzip_body=gzip.compress(body, mtime=0),
             etag=f'"{hashlib.sha256(body).hexdigest()}"',
             rendered_at=at,
+            unverified_since=unverified_since,
         )
         for media_type, body in forms.items()
     ]
@@ -188,22 +224,32 @@ class ServedPage:
     body: bytes
     etag: str
     is_gzipped: bool
+    unverified_since: datetime | None = None
+    """Set while it leaves out our files: upstream was not checked after that."""
 
 
 def find_page(*, path: str, media_type: str, with_gzip: bool) -> ServedPage | None:
     """The stored page; None when there is none. A root that was never stored lists nothing."""
     form = JSON if media_type == JSON else HTML
     column = "gzip_body" if with_gzip else "body"
-    found = Page.objects.filter(path=path, media_type=form).values_list(column, "etag").first()
+    pages = Page.objects.filter(path=path, media_type=form)
+    found = pages.values_list(column, "etag", "unverified_since").first()
+    since: datetime | None = None
     if found is not None:
-        body, etag = bytes(found[0]), found[1]
+        body, etag, since = bytes(found[0]), found[1], found[2]
     elif path in {OVERLAY_ROOT, WHEELS_ROOT}:
         with_gzip, body = False, _root_forms(RootPage())[form]
         etag = f'"{hashlib.sha256(body).hexdigest()}"'
     else:
         return None
     # Other bytes on the wire are another representation, and need another strong ETag.
-    return ServedPage(body, f'{etag[:-1]}-gzip"' if with_gzip else etag, with_gzip)
+    return ServedPage(body, f'{etag[:-1]}-gzip"' if with_gzip else etag, with_gzip, since)
+
+
+def find_unverified_since(*, name: NormalizedName) -> datetime | None:
+    """Since when upstream was not checked for the project, if our files are unlisted for that."""
+    project = Project.objects.filter(name=name, unverified_at__isnull=False).first()
+    return None if project is None else unverified_since(project)
 
 
 def is_gone(*, name: NormalizedName) -> bool:

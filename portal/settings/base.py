@@ -221,6 +221,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "builds.reconcile", "schedule": 15.0},
     "mirror": {"task": "indexes.mirror", "schedule": 300.0},
+    "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 300.0},
     "replan": {"task": "portal.replan_requests", "schedule": 300.0},
     "end-development": {"task": "portal.end_development_permits", "schedule": 300.0},
 }
@@ -267,5 +268,7 @@ AFFINEUR_BUILDS_IN_FLIGHT = int(os.environ.get("AFFINEUR_BUILDS_IN_FLIGHT", "2")
 AFFINEUR_LEASE_SECONDS = int(os.environ.get("AFFINEUR_LEASE_SECONDS", "30"))
 # Times that a build is tried again after a fault of ours, before it is given up.
 AFFINEUR_FARM_RETRIES = 5
+# Seconds after which a project that upstream did not answer for stops listing files of ours.
+AFFINEUR_UNVERIFIED_SECONDS = int(os.environ.get("AFFINEUR_UNVERIFIED_SECONDS", "21600"))
 # Seconds that clients and caches may keep an index page: the latency of a yank.
 AFFINEUR_INDEX_MAX_AGE = 60
