@@ -79,7 +79,7 @@ def _serve_page(request: HttpRequest, path: str) -> HttpResponseBase | None:
     page = find_page(path=path, media_type=media_type, with_gzip=with_gzip)
     if page is None:
         return None
-    if _has_etag(request, page.etag):
+    if has_etag(request.headers.get("If-None-Match", ""), page.etag):
         response = HttpResponseNotModified()
     else:
         charset = "; charset=utf-8" if media_type == PLAIN_HTML else ""
@@ -98,11 +98,9 @@ def _dated(response: HttpResponseBase, unverified_since: datetime | None) -> Htt
     return response
 
 
-def _has_etag(request: HttpRequest, etag: str) -> bool:
+def has_etag(if_none_match: str, etag: str) -> bool:
     """Weakly compared, as RFC 9110 wants for `If-None-Match`: a proxy may have made it weak."""
-    wanted = {
-        given.removeprefix("W/") for given in parse_etags(request.headers.get("If-None-Match", ""))
-    }
+    wanted = {given.removeprefix("W/") for given in parse_etags(if_none_match)}
     return bool(wanted & {etag, "*"})
 
 
@@ -215,7 +213,7 @@ def file(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
     except FileNotServed as error:
         return _plain(404, str(error))
     etag = f'"{sha256}"'
-    if _has_etag(request, etag):
+    if has_etag(request.headers.get("If-None-Match", ""), etag):
         return _immutable(HttpResponseNotModified(), etag)
     # Not on HEAD: an address of storage is signed for GET alone.
     location = download.location() if request.method == "GET" else None
@@ -288,7 +286,7 @@ def file_provenance(request: HttpRequest, sha256: str, filename: str) -> HttpRes
 
 def _serve_bytes(request: HttpRequest, body: bytes, content_type: str) -> HttpResponseBase:
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
-    if _has_etag(request, etag):
+    if has_etag(request.headers.get("If-None-Match", ""), etag):
         return _immutable(HttpResponseNotModified(), etag)
     response = HttpResponse(body, content_type=content_type)
     response["Content-Length"] = str(len(body))

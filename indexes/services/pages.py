@@ -252,6 +252,19 @@ def find_unverified_since(*, name: NormalizedName) -> datetime | None:
     return None if project is None else unverified_since(project)
 
 
+def page_stamp(*, path: str, media_type: str, name: str) -> object:
+    """A value that differs whenever the answer at the path may: the ETag of the stored page.
+
+    Where none is stored, what else the answer rests on: what we know of the project.
+    """
+    pages = Page.objects.filter(path=path, media_type=JSON if media_type == JSON else HTML)
+    etag = pages.values_list("etag", flat=True).first()
+    if etag is not None or not name:
+        return etag
+    projects = Project.objects.filter(name=name)
+    return projects.values_list("is_enrolled", "status", "unverified_at").first()
+
+
 def is_gone(*, name: NormalizedName) -> bool:
     """Whether we follow the project and upstream has deleted it."""
     return Project.objects.enrolled().filter(name=name, status=ProjectStatus.DELETED).exists()
