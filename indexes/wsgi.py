@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.core.signals import request_finished, request_started
@@ -44,8 +44,9 @@ FRESH_SECONDS = 1.0
 CACHE_BYTES = 64 * 1024 * 1024
 # What an answer takes beside its body: headers, keys, the entry itself.
 _OVERHEAD = 4 * 1024
-# Longer headers are negotiated each time, rather than remembered.
-_LONGEST_REMEMBERED = 512
+_LONGEST_PARSED = 1024
+_METHODS = frozenset({"GET", "HEAD"})
+_PREFIXES = ("/simple/", "/wheels/simple/", "/projects/")
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _PATH = re.compile(
     rf"(?P<index>/simple/|/wheels/simple/)(?:(?P<name>{_NAME})/?)?"
@@ -55,14 +56,12 @@ _PATH = re.compile(
 _KEPT = frozenset({"200", "301", "302", "404"})
 _NOT_OF_304 = frozenset({"content-type", "content-encoding", "content-length"})
 
-_choose = lru_cache(maxsize=1024)(choose)
-_accepts_gzip = lru_cache(maxsize=1024)(accepts_gzip)
-
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: str
     headers: list[tuple[str, str]]
+    headers_of_304: list[tuple[str, str]]
     body: bytes
     etag: str
     stamp: object
@@ -74,9 +73,8 @@ class _Answer:
         return len(self.body) + _OVERHEAD
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """All that an answer may depend on."""
+class _Request(NamedTuple):
+    """All that an answer may depend on. A tuple, because hashing it is most of a hit's time."""
 
     path: str
     media_type: str
@@ -137,6 +135,8 @@ class IndexApplication:
         self._cache = _Cache(max_bytes)
         proxy = settings.SECURE_PROXY_SSL_HEADER
         self._scheme_header = proxy[0] if proxy else ""
+        # A client's headers are read once, unless they are long enough to fill the memory.
+        self._parse = lru_cache(maxsize=4096)(_parse)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -145,35 +145,34 @@ class IndexApplication:
         answer = None if request is None else self._find(request, environ)
         if answer is None:
             return self._application(environ, start_response)
-        if answer.etag and has_etag(environ.get("HTTP_IF_NONE_MATCH", ""), answer.etag):
-            start_response("304 Not Modified", _headers_of_304(answer))
+        if_none_match = environ.get("HTTP_IF_NONE_MATCH")
+        if if_none_match and answer.etag and _is_known(if_none_match, answer.etag):
+            start_response("304 Not Modified", [*answer.headers_of_304])
             return [b""]
-        start_response(answer.status, list(answer.headers))
+        start_response(answer.status, [*answer.headers])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
 
     def _request(self, environ: "WSGIEnvironment") -> _Request | None:
         """None for what is not ours to remember."""
-        path = environ.get("PATH_INFO", "")
+        get = environ.get
+        path = get("PATH_INFO", "")
         if (
-            environ["REQUEST_METHOD"] not in {"GET", "HEAD"}
-            or environ.get("QUERY_STRING")
-            or environ.get("SCRIPT_NAME")
+            not path.startswith(_PREFIXES)
+            or environ["REQUEST_METHOD"] not in _METHODS
+            or get("QUERY_STRING")
+            or get("SCRIPT_NAME")
             or "HTTP_X_FORWARDED_HOST" in environ
-            or not _PATH.fullmatch(path)
         ):
             return None
-        media_type = _remembered(_choose, choose, environ.get("HTTP_ACCEPT", ""))
-        if media_type is None:
-            return None
-        coding = environ.get("HTTP_ACCEPT_ENCODING", "")
-        return _Request(
+        given = (
             path,
-            media_type,
-            _remembered(_accepts_gzip, accepts_gzip, coding),
-            environ.get("HTTP_HOST", ""),
+            get("HTTP_ACCEPT", ""),
+            get("HTTP_ACCEPT_ENCODING", ""),
+            get("HTTP_HOST", ""),
             environ["wsgi.url_scheme"],
-            environ.get(self._scheme_header, ""),
+            get(self._scheme_header, ""),
         )
+        return (self._parse if sum(map(len, given)) <= _LONGEST_PARSED else _parse)(given)
 
     def _find(self, request: _Request, environ: "WSGIEnvironment") -> _Answer | None:
         """The answer as of a second ago or later; None when it is not one to keep."""
@@ -218,7 +217,9 @@ class IndexApplication:
         values = {name.lower(): value for name, value in headers}
         if status[:3] not in _KEPT or "set-cookie" in values:
             return None
-        return _Answer(status, headers, body, values.get("etag", ""), stamp, now)
+        return _Answer(
+            status, headers, _headers_of_304(headers), body, values.get("etag", ""), stamp, now
+        )
 
     def _plain(self, request: _Request, environ: "WSGIEnvironment") -> "WSGIEnvironment":
         plain = {key: value for key, value in environ.items() if not key.startswith("HTTP_")}
@@ -237,8 +238,13 @@ class IndexApplication:
         return plain
 
 
-def _remembered[T](remembering: Callable[[str], T], call: Callable[[str], T], header: str) -> T:
-    return remembering(header) if len(header) <= _LONGEST_REMEMBERED else call(header)
+def _parse(given: tuple[str, str, str, str, str, str]) -> _Request | None:
+    """What an answer depends on, of the raw values of a request; None for 406 and other paths."""
+    path, accept, encoding, host, scheme, forwarded_scheme = given
+    media_type = choose(accept)
+    if media_type is None or not _PATH.fullmatch(path):
+        return None
+    return _Request(path, media_type, accepts_gzip(encoding), host, scheme, forwarded_scheme)
 
 
 def _no_write(data: bytes) -> None:
@@ -246,8 +252,13 @@ def _no_write(data: bytes) -> None:
     raise NotImplementedError
 
 
-def _headers_of_304(answer: _Answer) -> list[tuple[str, str]]:
-    kept = [header for header in answer.headers if header[0].lower() not in _NOT_OF_304]
+def _is_known(if_none_match: str, etag: str) -> bool:
+    # Most clients send back the one that they were given.
+    return if_none_match == etag or has_etag(if_none_match, etag)
+
+
+def _headers_of_304(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    kept = [header for header in headers if header[0].lower() not in _NOT_OF_304]
     return [*kept, ("Content-Length", "0")]
 
 
