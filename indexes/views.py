@@ -5,9 +5,9 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import wraps
-from typing import BinaryIO, Concatenate
+from typing import Any, BinaryIO, Concatenate
 
 from django.http import (
     HttpRequest,
@@ -40,12 +40,18 @@ from indexes.services.downloads import (
 from indexes.services.pages import (
     OVERLAY_ROOT,
     WHEELS_ROOT,
+    ServedPage,
     find_page,
     find_unverified_since,
     is_gone,
     overlay_path,
     project_root_path,
     wheels_path,
+)
+from indexes.services.variants import (
+    find_dated_page,
+    find_dated_root,
+    find_platform_page,
 )
 from indexes.services.verification import upstream_status as read_upstream_status
 from indexes.storage import StorageError
@@ -61,6 +67,9 @@ def _plain(status: int, text: str) -> HttpResponse:
     return HttpResponse(f"{text}\n", status=status, content_type="text/plain; charset=utf-8")
 
 
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
 def _cached(response: HttpResponseBase) -> HttpResponseBase:
     """How old a page may be is how long a yank takes to be seen."""
     seconds = indexes_config().max_age
@@ -68,15 +77,28 @@ def _cached(response: HttpResponseBase) -> HttpResponseBase:
     return response
 
 
+type _Find = Callable[[str, bool], ServedPage | None]
+"""Of a media type and whether it may be gzipped, the page."""
+
+
 def _serve_page(request: HttpRequest, path: str) -> HttpResponseBase | None:
     """The stored page at the path in the form that the client takes; None when there is none."""
+    return _serve(
+        request,
+        lambda media_type, with_gzip: find_page(
+            path=path, media_type=media_type, with_gzip=with_gzip
+        ),
+    )
+
+
+def _serve(request: HttpRequest, find: _Find) -> HttpResponseBase | None:
     media_type = choose(request.headers.get("Accept"))
     if media_type is None:
         response: HttpResponseBase = _plain(406, f"This page comes as {JSON}, {HTML}, {PLAIN_HTML}")
         patch_vary_headers(response, ["Accept"])
         return response
     with_gzip = accepts_gzip(request.headers.get("Accept-Encoding"))
-    page = find_page(path=path, media_type=media_type, with_gzip=with_gzip)
+    page = find(media_type, with_gzip)
     if page is None:
         return None
     if has_etag(request.headers.get("If-None-Match", ""), page.etag):
@@ -112,14 +134,15 @@ def _for_project(route: str) -> Callable[[_NamedView], Callable[..., HttpRespons
 
     def decorate(view: _NamedView) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def wrapped(request: HttpRequest, name: str) -> HttpResponseBase:
+        def wrapped(request: HttpRequest, name: str, **others: Any) -> HttpResponseBase:
             try:
                 normalized = parse_project_name(name)
             except InvalidProjectName as error:
                 return _plain(404, str(error))
             if normalized != name or not request.path.endswith("/"):
-                return _cached(HttpResponsePermanentRedirect(reverse(route, args=[normalized])))
-            return view(request, normalized)
+                place = reverse(route, kwargs={**others, "name": normalized})
+                return _cached(HttpResponsePermanentRedirect(place))
+            return view(request, normalized, **others)
 
         return wrapped
 
@@ -189,6 +212,60 @@ def project_page(request: HttpRequest, name: str, listed: str) -> HttpResponseBa
 
 
 @require_safe
+def platform_root(request: HttpRequest, platform: str) -> HttpResponseBase:  # noqa: ARG001  # all have the same projects
+    return _serve_page(request, OVERLAY_ROOT) or _plain(404, "There is no such index.")
+
+
+@require_safe
+@_for_project("indexes:platform-project")
+def platform_project(request: HttpRequest, name: NormalizedName, platform: str) -> HttpResponseBase:
+    """The overlay's page without the wheels of other platforms."""
+
+    def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
+        return find_platform_page(
+            name=name, platform=platform, media_type=media_type, with_gzip=with_gzip
+        )
+
+    return _serve(request, find) or _elsewhere(name)
+
+
+@require_safe
+def dated_root(request: HttpRequest, day: date) -> HttpResponseBase:
+    if day > timezone.now().astimezone(UTC).date():
+        return _plain(404, f"{day} is yet to come.")
+
+    def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
+        return find_dated_root(day=day, media_type=media_type, with_gzip=with_gzip)
+
+    return _serve(request, find) or _plain(404, "There is no such index.")
+
+
+@require_safe
+@_for_project("indexes:dated-project")
+def dated_project(request: HttpRequest, name: NormalizedName, day: date) -> HttpResponseBase:
+    """The overlay's page with what was there by the end of that day (UTC).
+
+    What we do not follow is 404: upstream's own page is not of that day.
+    """
+    if day > timezone.now().astimezone(UTC).date():
+        return _plain(404, f"{day} is yet to come.")
+    is_final = False
+
+    def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
+        nonlocal is_final
+        found = find_dated_page(name=name, day=day, media_type=media_type, with_gzip=with_gzip)
+        is_final = found is not None and found.is_final
+        return None if found is None else found.page
+
+    response = _serve(request, find)
+    if response is None:
+        return _cached(_plain(404, f"We know of no file of {name} on {day}."))
+    if is_final:
+        response["Cache-Control"] = IMMUTABLE
+    return response
+
+
+@require_safe
 def upstream_status(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001  # a view's signature
     """How long ago upstream was checked, as JSON; times in seconds."""
     status = asdict(read_upstream_status(at=timezone.now()))
@@ -201,7 +278,7 @@ def upstream_status(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001  
 
 
 def _immutable(response: HttpResponseBase, etag: str) -> HttpResponseBase:
-    response["Cache-Control"] = "public, max-age=31536000, immutable"
+    response["Cache-Control"] = IMMUTABLE
     response["ETag"] = etag
     return response
 

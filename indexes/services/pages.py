@@ -109,17 +109,24 @@ def stale_pages(*, project: Project) -> list[str]:
 
 def _rendered(project: Project) -> dict[str, dict[str, bytes]]:
     """Of each page of the project its forms; none for a page that is not to be."""
-    ours = [] if project.unverified_at else _ours(project)
+    ours = _ours(project)
     overlay = _overlay(project, read_state(project), ours)
     own_root = None if overlay is None else RootPage((overlay.name,))
     return {
-        overlay_path(project.name): _forms(overlay),
-        project_root_path(project.name): _root_forms(own_root),
-        wheels_path(project.name): _forms(_wheels(project, ours)),
+        overlay_path(project.name): page_forms(overlay),
+        project_root_path(project.name): root_forms(own_root),
+        wheels_path(project.name): page_forms(_wheels(project, ours)),
     }
 
 
+def read_overlay(project: Project) -> ProjectPage | None:
+    """The project's page of the overlay, as the rows now have it; None when it has none."""
+    return _overlay(project, read_state(project), _ours(project))
+
+
 def _ours(project: Project) -> list[File]:
+    if project.unverified_at is not None:
+        return []
     files = File.objects.on_pages().filter(project=project).defer("metadata", "provenance")
     return list(files.order_by("filename"))
 
@@ -162,23 +169,23 @@ def _versions(files: Iterable[File]) -> tuple[str, ...]:
     return tuple(str(version) for version in sorted({Version(file.version) for file in files}))
 
 
-def _forms(page: ProjectPage | None) -> dict[str, bytes]:
+def page_forms(page: ProjectPage | None) -> dict[str, bytes]:
     return {} if page is None else {JSON: render_json(page), HTML: render_html(page)}
 
 
-def _root_forms(root: RootPage | None) -> dict[str, bytes]:
+def root_forms(root: RootPage | None) -> dict[str, bytes]:
     return {} if root is None else {JSON: render_root_json(root), HTML: render_root_html(root)}
 
 
 def _render_root(path: str, projects: QuerySet[Project], at: datetime) -> None:
     # Locked before the names are read, or of two projects that appear at once one is lost.
     Page.objects.bulk_create(
-        _pages(path, _root_forms(RootPage()), at, None),
+        _pages(path, root_forms(RootPage()), at, None),
         ignore_conflicts=True,
     )
     list(Page.objects.select_for_update().filter(path=path).values_list("pk"))
     names = projects.order_by("name").values_list("name", flat=True)
-    _store(path, _root_forms(RootPage(tuple(map(NormalizedName, names)))), at, None)
+    _store(path, root_forms(RootPage(tuple(map(NormalizedName, names)))), at, None)
 
 
 def _store(
@@ -228,6 +235,29 @@ class ServedPage:
     """Set while it leaves out our files: upstream was not checked after that."""
 
 
+def served(
+    forms: Mapping[str, bytes],
+    media_type: str,
+    *,
+    with_gzip: bool,
+    project: Project | None = None,
+) -> ServedPage:
+    """A page that is not stored, in the form that a client gets."""
+    body = forms[JSON if media_type == JSON else HTML]
+    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    since = None if project is None else unverified_since(project)
+    if not with_gzip:
+        return ServedPage(body, etag, is_gzipped=False, unverified_since=since)
+    return ServedPage(
+        gzip.compress(body, mtime=0), _gzip_etag(etag), is_gzipped=True, unverified_since=since
+    )
+
+
+def _gzip_etag(etag: str) -> str:
+    """Other bytes on the wire are another representation, and need another strong ETag."""
+    return f'{etag[:-1]}-gzip"'
+
+
 def find_page(*, path: str, media_type: str, with_gzip: bool) -> ServedPage | None:
     """The stored page; None when there is none. A root that was never stored lists nothing."""
     form = JSON if media_type == JSON else HTML
@@ -238,12 +268,11 @@ def find_page(*, path: str, media_type: str, with_gzip: bool) -> ServedPage | No
     if found is not None:
         body, etag, since = bytes(found[0]), found[1], found[2]
     elif path in {OVERLAY_ROOT, WHEELS_ROOT}:
-        with_gzip, body = False, _root_forms(RootPage())[form]
+        with_gzip, body = False, root_forms(RootPage())[form]
         etag = f'"{hashlib.sha256(body).hexdigest()}"'
     else:
         return None
-    # Other bytes on the wire are another representation, and need another strong ETag.
-    return ServedPage(body, f'{etag[:-1]}-gzip"' if with_gzip else etag, with_gzip, since)
+    return ServedPage(body, _gzip_etag(etag) if with_gzip else etag, with_gzip, since)
 
 
 def find_unverified_since(*, name: NormalizedName) -> datetime | None:
