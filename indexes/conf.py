@@ -14,6 +14,9 @@ class IndexesConfig:
     """AFFINEUR_CONTACT: sent upstream."""
     max_age: int
     """AFFINEUR_INDEX_MAX_AGE: seconds that clients and caches may keep a page."""
+    unverified_seconds: int
+    """AFFINEUR_UNVERIFIED_SECONDS: how long ago upstream may have been checked for a project
+    before its pages stop listing files of ours."""
     storage: str
     """AFFINEUR_STORAGE: "local", "s3" or "memory"."""
     storage_root: Path
@@ -27,6 +30,7 @@ def indexes_config() -> IndexesConfig:
         upstream=settings.AFFINEUR_UPSTREAM,
         contact=settings.AFFINEUR_CONTACT,
         max_age=settings.AFFINEUR_INDEX_MAX_AGE,
+        unverified_seconds=settings.AFFINEUR_UNVERIFIED_SECONDS,
         storage=settings.AFFINEUR_STORAGE,
         storage_root=Path(settings.AFFINEUR_STORAGE_ROOT),
         s3_bucket=settings.AFFINEUR_S3_BUCKET,

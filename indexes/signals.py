@@ -16,5 +16,9 @@ release_yanked = Signal()
 release_unyanked = Signal()
 # project: Project, before: ProjectStatus, after: ProjectStatus
 project_status_changed = Signal()
+# project: Project. Upstream could not be checked for too long: our files are off its pages.
+project_unverified = Signal()
+# project: Project. Upstream answered again after that.
+project_verified = Signal()
 # project: Project, changes: tuple[indexes.domain.changes.Change, ...]; all that upstream changed.
 upstream_changed = Signal()

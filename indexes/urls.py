@@ -1,7 +1,35 @@
+from datetime import date
+from typing import override
+
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from indexes import views
+from indexes.domain.selection import is_platform
+
+
+class PlatformConverter(StringConverter):
+    """The platform part of a wheel's tags."""
+
+    regex = "[a-z0-9_]+"
+
+    @override
+    def to_python(self, value: str) -> str:
+        if not is_platform(value):
+            raise ValueError(value)
+        return value
+
+
+class DayConverter:
+    """A date as in ISO 8601."""
+
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:
+        return value.isoformat()
 
 
 class Sha256Converter(StringConverter):
@@ -15,6 +43,8 @@ class FilenameConverter(StringConverter):
 
 register_converter(Sha256Converter, "sha256")
 register_converter(FilenameConverter, "filename")
+register_converter(PlatformConverter, "platform")
+register_converter(DayConverter, "day")
 
 app_name = "indexes"
 urlpatterns = [
@@ -28,6 +58,17 @@ urlpatterns = [
     path("projects/<str:name>/simple", views.project_root),
     path("projects/<str:name>/simple/<str:listed>/", views.project_page, name="project-page"),
     path("projects/<str:name>/simple/<str:listed>", views.project_page),
+    path("platforms/<platform:platform>/simple/", views.platform_root, name="platform-root"),
+    path(
+        "platforms/<platform:platform>/simple/<str:name>/",
+        views.platform_project,
+        name="platform-project",
+    ),
+    path("platforms/<platform:platform>/simple/<str:name>", views.platform_project),
+    path("as-of/<day:day>/simple/", views.dated_root, name="dated-root"),
+    path("as-of/<day:day>/simple/<str:name>/", views.dated_project, name="dated-project"),
+    path("as-of/<day:day>/simple/<str:name>", views.dated_project),
+    path("status/upstream.json", views.upstream_status, name="upstream-status"),
     path(
         "files/<sha256:sha256>/<filename:filename>.metadata",
         views.file_metadata,

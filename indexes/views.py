@@ -4,8 +4,10 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from functools import wraps
-from typing import BinaryIO, Concatenate
+from typing import Any, BinaryIO, Concatenate
 
 from django.http import (
     HttpRequest,
@@ -14,9 +16,11 @@ from django.http import (
     HttpResponseNotModified,
     HttpResponsePermanentRedirect,
     HttpResponseRedirect,
+    JsonResponse,
     StreamingHttpResponse,
 )
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
@@ -25,6 +29,7 @@ from indexes.conf import indexes_config
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
 from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML, accepts_gzip, choose
 from indexes.domain.ranges import ByteRange, RangeNotSatisfiable, parse_range
+from indexes.domain.simple import format_time
 from indexes.services.downloads import (
     URL_SECONDS,
     FileNotServed,
@@ -35,21 +40,34 @@ from indexes.services.downloads import (
 from indexes.services.pages import (
     OVERLAY_ROOT,
     WHEELS_ROOT,
+    ServedPage,
     find_page,
+    find_unverified_since,
     is_gone,
     overlay_path,
     project_root_path,
     wheels_path,
 )
+from indexes.services.variants import (
+    find_dated_page,
+    find_dated_root,
+    find_platform_page,
+)
+from indexes.services.verification import upstream_status as read_upstream_status
 from indexes.storage import StorageError
 from indexes.upstream import get_upstream
 
 log = logging.getLogger(__name__)
 CHUNK = 256 * 1024
+# When upstream last answered, on pages that leave out our files because it does not.
+UNVERIFIED = "Affineur-Unverified-Since"
 
 
 def _plain(status: int, text: str) -> HttpResponse:
     return HttpResponse(f"{text}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 def _cached(response: HttpResponseBase) -> HttpResponseBase:
@@ -59,18 +77,31 @@ def _cached(response: HttpResponseBase) -> HttpResponseBase:
     return response
 
 
+type _Find = Callable[[str, bool], ServedPage | None]
+"""Of a media type and whether it may be gzipped, the page."""
+
+
 def _serve_page(request: HttpRequest, path: str) -> HttpResponseBase | None:
     """The stored page at the path in the form that the client takes; None when there is none."""
+    return _serve(
+        request,
+        lambda media_type, with_gzip: find_page(
+            path=path, media_type=media_type, with_gzip=with_gzip
+        ),
+    )
+
+
+def _serve(request: HttpRequest, find: _Find) -> HttpResponseBase | None:
     media_type = choose(request.headers.get("Accept"))
     if media_type is None:
         response: HttpResponseBase = _plain(406, f"This page comes as {JSON}, {HTML}, {PLAIN_HTML}")
         patch_vary_headers(response, ["Accept"])
         return response
     with_gzip = accepts_gzip(request.headers.get("Accept-Encoding"))
-    page = find_page(path=path, media_type=media_type, with_gzip=with_gzip)
+    page = find(media_type, with_gzip)
     if page is None:
         return None
-    if _has_etag(request, page.etag):
+    if has_etag(request.headers.get("If-None-Match", ""), page.etag):
         response = HttpResponseNotModified()
     else:
         charset = "; charset=utf-8" if media_type == PLAIN_HTML else ""
@@ -80,14 +111,18 @@ def _serve_page(request: HttpRequest, path: str) -> HttpResponseBase | None:
             response["Content-Encoding"] = "gzip"
     response["ETag"] = page.etag
     patch_vary_headers(response, ["Accept", "Accept-Encoding"])
-    return _cached(response)
+    return _cached(_dated(response, page.unverified_since))
 
 
-def _has_etag(request: HttpRequest, etag: str) -> bool:
+def _dated(response: HttpResponseBase, unverified_since: datetime | None) -> HttpResponseBase:
+    if unverified_since is not None:
+        response[UNVERIFIED] = format_time(unverified_since)
+    return response
+
+
+def has_etag(if_none_match: str, etag: str) -> bool:
     """Weakly compared, as RFC 9110 wants for `If-None-Match`: a proxy may have made it weak."""
-    wanted = {
-        given.removeprefix("W/") for given in parse_etags(request.headers.get("If-None-Match", ""))
-    }
+    wanted = {given.removeprefix("W/") for given in parse_etags(if_none_match)}
     return bool(wanted & {etag, "*"})
 
 
@@ -99,14 +134,15 @@ def _for_project(route: str) -> Callable[[_NamedView], Callable[..., HttpRespons
 
     def decorate(view: _NamedView) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def wrapped(request: HttpRequest, name: str) -> HttpResponseBase:
+        def wrapped(request: HttpRequest, name: str, **others: Any) -> HttpResponseBase:
             try:
                 normalized = parse_project_name(name)
             except InvalidProjectName as error:
                 return _plain(404, str(error))
             if normalized != name or not request.path.endswith("/"):
-                return _cached(HttpResponsePermanentRedirect(reverse(route, args=[normalized])))
-            return view(request, normalized)
+                place = reverse(route, kwargs={**others, "name": normalized})
+                return _cached(HttpResponsePermanentRedirect(place))
+            return view(request, normalized, **others)
 
         return wrapped
 
@@ -139,9 +175,16 @@ def _elsewhere(name: NormalizedName) -> HttpResponseBase:
 @require_safe
 @_for_project("indexes:wheels-project")
 def wheels_project(request: HttpRequest, name: NormalizedName) -> HttpResponseBase:
-    return _serve_page(request, wheels_path(name)) or _cached(
-        _plain(404, f"We have no wheel of {name}.")
-    )
+    return _serve_page(request, wheels_path(name)) or _without_wheels(name)
+
+
+def _without_wheels(name: NormalizedName) -> HttpResponseBase:
+    """404, and not a page without files, at which uv would stop looking elsewhere."""
+    since = find_unverified_since(name=name)
+    if since is None:
+        return _cached(_plain(404, f"We have no wheel of {name}."))
+    text = f"Upstream could not be checked for {name}: our wheels are not listed until it can be."
+    return _cached(_dated(_plain(404, text), since))
 
 
 @require_safe
@@ -168,11 +211,74 @@ def project_page(request: HttpRequest, name: str, listed: str) -> HttpResponseBa
     return _serve_page(request, overlay_path(project)) or _elsewhere(project)
 
 
+@require_safe
+def platform_root(request: HttpRequest, platform: str) -> HttpResponseBase:  # noqa: ARG001  # all have the same projects
+    return _serve_page(request, OVERLAY_ROOT) or _plain(404, "There is no such index.")
+
+
+@require_safe
+@_for_project("indexes:platform-project")
+def platform_project(request: HttpRequest, name: NormalizedName, platform: str) -> HttpResponseBase:
+    """The overlay's page without the wheels of other platforms."""
+
+    def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
+        return find_platform_page(
+            name=name, platform=platform, media_type=media_type, with_gzip=with_gzip
+        )
+
+    return _serve(request, find) or _elsewhere(name)
+
+
+@require_safe
+def dated_root(request: HttpRequest, day: date) -> HttpResponseBase:
+    if day > timezone.now().astimezone(UTC).date():
+        return _plain(404, f"{day} is yet to come.")
+
+    def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
+        return find_dated_root(day=day, media_type=media_type, with_gzip=with_gzip)
+
+    return _serve(request, find) or _plain(404, "There is no such index.")
+
+
+@require_safe
+@_for_project("indexes:dated-project")
+def dated_project(request: HttpRequest, name: NormalizedName, day: date) -> HttpResponseBase:
+    """The overlay's page with what was there by the end of that day (UTC).
+
+    What we do not follow is 404: upstream's own page is not of that day.
+    """
+    if day > timezone.now().astimezone(UTC).date():
+        return _plain(404, f"{day} is yet to come.")
+    is_final = False
+
+    def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
+        nonlocal is_final
+        found = find_dated_page(name=name, day=day, media_type=media_type, with_gzip=with_gzip)
+        is_final = found is not None and found.is_final
+        return None if found is None else found.page
+
+    response = _serve(request, find)
+    if response is None:
+        return _cached(_plain(404, f"We know of no file of {name} on {day}."))
+    if is_final:
+        response["Cache-Control"] = IMMUTABLE
+    return response
+
+
+@require_safe
+def upstream_status(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001  # a view's signature
+    """How long ago upstream was checked, as JSON; times in seconds."""
+    status = asdict(read_upstream_status(at=timezone.now()))
+    response = JsonResponse(status)
+    response["Cache-Control"] = "public, max-age=15"
+    return response
+
+
 # Files
 
 
 def _immutable(response: HttpResponseBase, etag: str) -> HttpResponseBase:
-    response["Cache-Control"] = "public, max-age=31536000, immutable"
+    response["Cache-Control"] = IMMUTABLE
     response["ETag"] = etag
     return response
 
@@ -184,7 +290,7 @@ def file(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
     except FileNotServed as error:
         return _plain(404, str(error))
     etag = f'"{sha256}"'
-    if _has_etag(request, etag):
+    if has_etag(request.headers.get("If-None-Match", ""), etag):
         return _immutable(HttpResponseNotModified(), etag)
     # Not on HEAD: an address of storage is signed for GET alone.
     location = download.location() if request.method == "GET" else None
@@ -257,7 +363,7 @@ def file_provenance(request: HttpRequest, sha256: str, filename: str) -> HttpRes
 
 def _serve_bytes(request: HttpRequest, body: bytes, content_type: str) -> HttpResponseBase:
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
-    if _has_etag(request, etag):
+    if has_etag(request.headers.get("If-None-Match", ""), etag):
         return _immutable(HttpResponseNotModified(), etag)
     response = HttpResponse(body, content_type=content_type)
     response["Content-Length"] = str(len(body))

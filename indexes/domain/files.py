@@ -94,7 +94,7 @@ def is_superseded(ours: Iterable[Tag], upstream: Iterable[Tag]) -> bool:
 def _serves(theirs: Tag, ours: Tag) -> bool:
     """Whether every installer that accepts the tag `ours` accepts `theirs` too."""
     return theirs == ours or (
-        _platform_serves(theirs.platform, ours.platform) and _interpreter_serves(theirs, ours)
+        platform_serves(theirs.platform, ours.platform) and _interpreter_serves(theirs, ours)
     )
 
 
@@ -102,7 +102,8 @@ _LEGACY = {"manylinux1": "2_5", "manylinux2010": "2_12", "manylinux2014": "2_17"
 _LIBC = re.compile(r"(manylinux|musllinux)_(\d+)_(\d+)_(\w+)")
 
 
-def _platform_serves(theirs: str, ours: str) -> bool:
+def platform_serves(theirs: str, ours: str) -> bool:
+    """Whether every machine that takes wheels of the platform `ours` takes those of `theirs`."""
     if theirs in {"any", ours}:
         return True
     their, our = _LIBC.fullmatch(_modern(theirs)), _LIBC.fullmatch(_modern(ours))

@@ -15,6 +15,11 @@ class Page(models.Model):
     gzip_body = models.BinaryField()
     etag = models.CharField(max_length=66, help_text="Strong, quoted, of `body`.")
     rendered_at = models.DateTimeField()
+    unverified_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="The page leaves out our files: upstream was not checked after this time.",
+    )
 
     class Meta:
         ordering = ["path", "media_type"]

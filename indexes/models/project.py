@@ -40,6 +40,11 @@ class Project(models.Model):
     changed_at = models.DateTimeField(
         null=True, blank=True, help_text="When upstream's answer last differed."
     )
+    unverified_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when our files are off its pages: upstream could not be checked for long.",
+    )
     upstream_etag = models.CharField(max_length=255, blank=True)
     upstream_digest = models.CharField(
         max_length=64, blank=True, help_text="SHA-256 of upstream's last answer."

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from indexes.domain.simple import (
     ListedFile,
     ProjectPage,
     RootPage,
+    format_time,
     render_html,
     render_json,
     render_root_html,
@@ -69,12 +70,31 @@ def render_pages(*, project: Project, at: datetime) -> None:
 
     The caller's transaction holds the project's row, so that no two renderings cross.
     """
-    turned = {path for path, forms in _rendered(project).items() if _store(path, forms, at)}
-    if overlay_path(project.name) in turned:
+    render_pages_of(projects=[project], at=at)
+
+
+def render_pages_of(*, projects: Iterable[Project], at: datetime) -> None:
+    """`render_pages` of several projects, whose rows the caller holds: each root is stored once."""
+    overlay_turned = wheels_turned = False
+    for project in projects:
+        since = unverified_since(project)
+        turned = {
+            path for path, forms in _rendered(project).items() if _store(path, forms, at, since)
+        }
+        overlay_turned |= overlay_path(project.name) in turned
+        wheels_turned |= wheels_path(project.name) in turned
+    if overlay_turned:
         _render_root(OVERLAY_ROOT, Project.objects.in_overlay(), at)
-    if wheels_path(project.name) in turned:
-        with_wheels = Project.objects.filter(pk__in=File.objects.on_pages().values("project"))
+    if wheels_turned:
+        with_wheels = Project.objects.filter(
+            unverified_at=None, pk__in=File.objects.on_pages().values("project")
+        )
         _render_root(WHEELS_ROOT, with_wheels, at)
+
+
+def unverified_since(project: Project) -> datetime | None:
+    """When upstream last answered for a project whose pages leave out our files for that."""
+    return None if project.unverified_at is None else project.verified_at or project.unverified_at
 
 
 def stale_pages(*, project: Project) -> list[str]:
@@ -89,19 +109,26 @@ def stale_pages(*, project: Project) -> list[str]:
 
 def _rendered(project: Project) -> dict[str, dict[str, bytes]]:
     """Of each page of the project its forms; none for a page that is not to be."""
-    ours = list(
-        File.objects.on_pages()
-        .filter(project=project)
-        .defer("metadata", "provenance")
-        .order_by("filename")
-    )
+    ours = _ours(project)
     overlay = _overlay(project, read_state(project), ours)
     own_root = None if overlay is None else RootPage((overlay.name,))
     return {
-        overlay_path(project.name): _forms(overlay),
-        project_root_path(project.name): _root_forms(own_root),
-        wheels_path(project.name): _forms(_wheels(project, ours)),
+        overlay_path(project.name): page_forms(overlay),
+        project_root_path(project.name): root_forms(own_root),
+        wheels_path(project.name): page_forms(_wheels(project, ours)),
     }
+
+
+def read_overlay(project: Project) -> ProjectPage | None:
+    """The project's page of the overlay, as the rows now have it; None when it has none."""
+    return _overlay(project, read_state(project), _ours(project))
+
+
+def _ours(project: Project) -> list[File]:
+    if project.unverified_at is not None:
+        return []
+    files = File.objects.on_pages().filter(project=project).defer("metadata", "provenance")
+    return list(files.order_by("filename"))
 
 
 def _overlay(
@@ -110,7 +137,18 @@ def _overlay(
     """Upstream's files and ours, of a project that is enrolled and exists upstream."""
     if upstream is None or not project.is_enrolled:
         return None
+    since = unverified_since(project)
+    if since is not None:
+        reason = f"{upstream.status_reason} {_unverified(since)}".lstrip()
+        return replace(upstream, status_reason=reason)
     return union(upstream, map(listed_file, ours), _versions(ours))
+
+
+def _unverified(since: datetime) -> str:
+    return (
+        f"Upstream could not be checked since {format_time(since)}: "
+        "wheels built here are not listed until it can be."
+    )
 
 
 def _wheels(project: Project, ours: Iterable[File]) -> ProjectPage | None:
@@ -131,43 +169,47 @@ def _versions(files: Iterable[File]) -> tuple[str, ...]:
     return tuple(str(version) for version in sorted({Version(file.version) for file in files}))
 
 
-def _forms(page: ProjectPage | None) -> dict[str, bytes]:
+def page_forms(page: ProjectPage | None) -> dict[str, bytes]:
     return {} if page is None else {JSON: render_json(page), HTML: render_html(page)}
 
 
-def _root_forms(root: RootPage | None) -> dict[str, bytes]:
+def root_forms(root: RootPage | None) -> dict[str, bytes]:
     return {} if root is None else {JSON: render_root_json(root), HTML: render_root_html(root)}
 
 
 def _render_root(path: str, projects: QuerySet[Project], at: datetime) -> None:
     # Locked before the names are read, or of two projects that appear at once one is lost.
     Page.objects.bulk_create(
-        _pages(path, _root_forms(RootPage()), at),
+        _pages(path, root_forms(RootPage()), at, None),
         ignore_conflicts=True,
     )
     list(Page.objects.select_for_update().filter(path=path).values_list("pk"))
     names = projects.order_by("name").values_list("name", flat=True)
-    _store(path, _root_forms(RootPage(tuple(map(NormalizedName, names)))), at)
+    _store(path, root_forms(RootPage(tuple(map(NormalizedName, names)))), at, None)
 
 
-def _store(path: str, forms: Mapping[str, bytes], at: datetime) -> bool:
+def _store(
+    path: str, forms: Mapping[str, bytes], at: datetime, unverified_since: datetime | None
+) -> bool:
     """Keep these forms of the page, none for no page; whether it appeared or vanished."""
     stored = dict(Page.objects.filter(path=path).values_list("media_type", "etag"))
-    pages = _pages(path, forms, at)
+    pages = _pages(path, forms, at, unverified_since)
     differing = [page for page in pages if stored.get(page.media_type) != page.etag]
     if differing:
         Page.objects.bulk_create(
             differing,
             update_conflicts=True,
             unique_fields=["path", "media_type"],
-            update_fields=["body", "gzip_body", "etag", "rendered_at"],
+            update_fields=["body", "gzip_body", "etag", "rendered_at", "unverified_since"],
         )
     if stored and not forms:
         Page.objects.filter(path=path).delete()
     return bool(stored) != bool(forms)
 
 
-def _pages(path: str, forms: Mapping[str, bytes], at: datetime) -> list[Page]:
+def _pages(
+    path: str, forms: Mapping[str, bytes], at: datetime, unverified_since: datetime | None
+) -> list[Page]:
     return [
         Page(
             path=path,
@@ -176,6 +218,7 @@ def _pages(path: str, forms: Mapping[str, bytes], at: datetime) -> list[Page]:
             gzip_body=gzip.compress(body, mtime=0),
             etag=f'"{hashlib.sha256(body).hexdigest()}"',
             rendered_at=at,
+            unverified_since=unverified_since,
         )
         for media_type, body in forms.items()
     ]
@@ -188,22 +231,67 @@ class ServedPage:
     body: bytes
     etag: str
     is_gzipped: bool
+    unverified_since: datetime | None = None
+    """Set while it leaves out our files: upstream was not checked after that."""
+
+
+def served(
+    forms: Mapping[str, bytes],
+    media_type: str,
+    *,
+    with_gzip: bool,
+    project: Project | None = None,
+) -> ServedPage:
+    """A page that is not stored, in the form that a client gets."""
+    body = forms[JSON if media_type == JSON else HTML]
+    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    since = None if project is None else unverified_since(project)
+    if not with_gzip:
+        return ServedPage(body, etag, is_gzipped=False, unverified_since=since)
+    return ServedPage(
+        gzip.compress(body, mtime=0), _gzip_etag(etag), is_gzipped=True, unverified_since=since
+    )
+
+
+def _gzip_etag(etag: str) -> str:
+    """Other bytes on the wire are another representation, and need another strong ETag."""
+    return f'{etag[:-1]}-gzip"'
 
 
 def find_page(*, path: str, media_type: str, with_gzip: bool) -> ServedPage | None:
     """The stored page; None when there is none. A root that was never stored lists nothing."""
     form = JSON if media_type == JSON else HTML
     column = "gzip_body" if with_gzip else "body"
-    found = Page.objects.filter(path=path, media_type=form).values_list(column, "etag").first()
+    pages = Page.objects.filter(path=path, media_type=form)
+    found = pages.values_list(column, "etag", "unverified_since").first()
+    since: datetime | None = None
     if found is not None:
-        body, etag = bytes(found[0]), found[1]
+        body, etag, since = bytes(found[0]), found[1], found[2]
     elif path in {OVERLAY_ROOT, WHEELS_ROOT}:
-        with_gzip, body = False, _root_forms(RootPage())[form]
+        with_gzip, body = False, root_forms(RootPage())[form]
         etag = f'"{hashlib.sha256(body).hexdigest()}"'
     else:
         return None
-    # Other bytes on the wire are another representation, and need another strong ETag.
-    return ServedPage(body, f'{etag[:-1]}-gzip"' if with_gzip else etag, with_gzip)
+    return ServedPage(body, _gzip_etag(etag) if with_gzip else etag, with_gzip, since)
+
+
+def find_unverified_since(*, name: NormalizedName) -> datetime | None:
+    """Since when upstream was not checked for the project, if our files are unlisted for that."""
+    project = Project.objects.filter(name=name, unverified_at__isnull=False).first()
+    return None if project is None else unverified_since(project)
+
+
+def page_stamp(*, path: str, media_type: str, name: str) -> object:
+    """A value that differs whenever the answer at the path may: the ETag of the stored page.
+
+    Where none is stored, what else the answer rests on: what we know of the project.
+    """
+    pages = Page.objects.filter(path=path, media_type=JSON if media_type == JSON else HTML)
+    etag = pages.values_list("etag", flat=True).first()
+    if etag is not None or not name:
+        return etag
+    projects = Project.objects.filter(name=name)
+    return projects.values_list("is_enrolled", "status", "unverified_at").first()
 
 
 def is_gone(*, name: NormalizedName) -> bool:

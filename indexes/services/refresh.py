@@ -71,10 +71,14 @@ def _follow(
         # Somebody asked after us and was answered before us: theirs is the later word.
         return project
     project.verified_at = at
+    was_unverified, project.unverified_at = project.unverified_at is not None, None
     digest = answer.digest if isinstance(answer, UpstreamPage) else ""
     is_same = isinstance(answer, NotModified) or bool(digest and digest == project.upstream_digest)
     if is_same and not is_forced:
-        project.save(update_fields=["verified_at"])
+        project.save(update_fields=["verified_at", "unverified_at"])
+        if was_unverified:
+            render_pages(project=project, at=at)
+            signals.project_verified.send(Project, project=project)
         return project
     after = answer.page if isinstance(answer, UpstreamPage) else None
     _refuse_older(project, after)
@@ -88,6 +92,8 @@ def _follow(
     project.save()
     update_standings(project=project)
     render_pages(project=project, at=at)
+    if was_unverified:
+        signals.project_verified.send(Project, project=project)
     if changes:
         _announce(project, status, before, after, changes)
     return project

@@ -223,6 +223,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "builds.reconcile", "schedule": 15.0},
     "mirror": {"task": "indexes.mirror", "schedule": 300.0},
+    "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 300.0},
     "replan": {"task": "portal.replan_requests", "schedule": 300.0},
     "end-development": {"task": "portal.end_development_permits", "schedule": 300.0},
 }
@@ -276,5 +277,7 @@ AFFINEUR_FARM_RETRIES = 5
 # Times in a minute that upstream is asked for projects we have never seen: for all visitors
 # together, and for each person who is signed in.
 AFFINEUR_LOOKUPS_PER_MINUTE = 30
+# Seconds after which a project that upstream did not answer for stops listing files of ours.
+AFFINEUR_UNVERIFIED_SECONDS = int(os.environ.get("AFFINEUR_UNVERIFIED_SECONDS", "21600"))
 # Seconds that clients and caches may keep an index page: the latency of a yank.
 AFFINEUR_INDEX_MAX_AGE = 60

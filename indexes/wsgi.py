@@ -1,0 +1,289 @@
+"""Index pages on a thin WSGI entry: answers from memory, all else by the application it wraps.
+
+The application behind it (Django) is the only one that makes an answer, so that each header is
+what it says. An answer is kept by what it may depend on: path, form, encoding, host and scheme.
+
+How a change is noticed, in every process on every host: an answer is kept with its *stamp*
+(`indexes.services.pages.page_stamp`: the ETag of the stored page, or why there is none), read
+from the database before the answer was made. An answer whose stamp was read within the last
+second is given as it is; after that the stamp is read again, and if it differs the answer is
+made anew. So what is served is at most a second older than the database, a page costs at most
+one small query a second and process, and no count of changes that transactions would have to
+queue for is kept.
+"""
+
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.conf import settings
+from django.core.signals import request_finished, request_started
+
+from indexes.domain.names import InvalidProjectName, parse_project_name
+from indexes.domain.negotiation import accepts_gzip, choose
+from indexes.services.pages import (
+    OVERLAY_ROOT,
+    WHEELS_ROOT,
+    overlay_path,
+    page_stamp,
+    project_root_path,
+    wheels_path,
+)
+from indexes.views import has_etag
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+FRESH_SECONDS = 1.0
+CACHE_BYTES = 64 * 1024 * 1024
+# What an answer takes beside its body: headers, keys, the entry itself.
+_OVERHEAD = 4 * 1024
+_LONGEST_PARSED = 1024
+_METHODS = frozenset({"GET", "HEAD"})
+_PREFIXES = ("/simple/", "/wheels/simple/", "/projects/")
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_PATH = re.compile(
+    rf"(?P<index>/simple/|/wheels/simple/)(?:(?P<name>{_NAME})/?)?"
+    rf"|/projects/(?P<project>{_NAME})/simple(?:/(?P<listed>{_NAME})?)?/?",
+    re.ASCII,
+)
+_KEPT = frozenset({"200", "301", "302", "404"})
+_NOT_OF_304 = frozenset({"content-type", "content-encoding", "content-length"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: str
+    headers: list[tuple[str, str]]
+    headers_of_304: list[tuple[str, str]]
+    body: bytes
+    etag: str
+    stamp: object
+    stamped_at: float
+    """Monotonic seconds, from before the stamp was read."""
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + _OVERHEAD
+
+
+class _Request(NamedTuple):
+    """All that an answer may depend on. A tuple, because hashing it is most of a hit's time."""
+
+    path: str
+    media_type: str
+    with_gzip: bool
+    host: str
+    scheme: str
+    forwarded_scheme: str
+
+
+class _Cache:
+    """Answers by request; those used longest ago go when the bytes do not fit."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[_Request, _Answer] = OrderedDict()
+
+    def get(self, request: _Request) -> _Answer | None:
+        with self._lock:
+            answer = self._answers.get(request)
+            if answer is not None:
+                self._answers.move_to_end(request)
+            return answer
+
+    def put(self, request: _Request, answer: _Answer) -> None:
+        with self._lock:
+            self._forget(request)
+            if answer.size > self._max_bytes:
+                return
+            self._answers[request] = answer
+            self._bytes += answer.size
+            while self._bytes > self._max_bytes:
+                self._forget(next(iter(self._answers)))
+
+    def forget(self, request: _Request) -> None:
+        with self._lock:
+            self._forget(request)
+
+    def _forget(self, request: _Request) -> None:
+        answer = self._answers.pop(request, None)
+        if answer is not None:
+            self._bytes -= answer.size
+
+
+class IndexApplication:
+    """A WSGI application (PEP 3333); `clock` gives monotonic seconds."""
+
+    def __init__(
+        self,
+        application: "WSGIApplication",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        max_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self._application = application
+        self._clock = clock
+        self._cache = _Cache(max_bytes)
+        proxy = settings.SECURE_PROXY_SSL_HEADER
+        self._scheme_header = proxy[0] if proxy else ""
+        # A client's headers are read once, unless they are long enough to fill the memory.
+        self._parse = lru_cache(maxsize=4096)(_parse)
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        request = self._request(environ)
+        answer = None if request is None else self._find(request, environ)
+        if answer is None:
+            return self._application(environ, start_response)
+        if_none_match = environ.get("HTTP_IF_NONE_MATCH")
+        if if_none_match and answer.etag and _is_known(if_none_match, answer.etag):
+            start_response("304 Not Modified", [*answer.headers_of_304])
+            return [b""]
+        start_response(answer.status, [*answer.headers])
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
+
+    def _request(self, environ: "WSGIEnvironment") -> _Request | None:
+        """None for what is not ours to remember."""
+        get = environ.get
+        path = get("PATH_INFO", "")
+        if (
+            not path.startswith(_PREFIXES)
+            or environ["REQUEST_METHOD"] not in _METHODS
+            or get("QUERY_STRING")
+            or get("SCRIPT_NAME")
+            or "HTTP_X_FORWARDED_HOST" in environ
+        ):
+            return None
+        given = (
+            path,
+            get("HTTP_ACCEPT", ""),
+            get("HTTP_ACCEPT_ENCODING", ""),
+            get("HTTP_HOST", ""),
+            environ["wsgi.url_scheme"],
+            get(self._scheme_header, ""),
+        )
+        return (self._parse if sum(map(len, given)) <= _LONGEST_PARSED else _parse)(given)
+
+    def _find(self, request: _Request, environ: "WSGIEnvironment") -> _Answer | None:
+        """The answer as of a second ago or later; None when it is not one to keep."""
+        answer = self._cache.get(request)
+        now = self._clock()
+        if answer is not None and now - answer.stamped_at < FRESH_SECONDS:
+            return answer
+        stamp = _read_stamp(request, environ)
+        if answer is not None and answer.stamp == stamp:
+            answer = replace(answer, stamped_at=now)
+        else:
+            answer = self._ask(request, environ, stamp, now)
+        if answer is None:
+            self._cache.forget(request)
+        else:
+            self._cache.put(request, answer)
+        return answer
+
+    def _ask(
+        self, request: _Request, environ: "WSGIEnvironment", stamp: object, now: float
+    ) -> _Answer | None:
+        """What the application says, asked with nothing but what the answer is kept by."""
+        told: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(
+            status: str,
+            headers: list[tuple[str, str]],
+            exc_info: Any = None,  # noqa: ARG001  # PEP 3333's signature
+            /,
+        ) -> Callable[[bytes], object]:
+            told.append((status, headers))
+            return _no_write
+
+        parts = self._application(self._plain(request, environ), start_response)
+        try:
+            body = b"".join(parts)
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+        status, headers = told[-1]
+        values = {name.lower(): value for name, value in headers}
+        if status[:3] not in _KEPT or "set-cookie" in values:
+            return None
+        return _Answer(
+            status, headers, _headers_of_304(headers), body, values.get("etag", ""), stamp, now
+        )
+
+    def _plain(self, request: _Request, environ: "WSGIEnvironment") -> "WSGIEnvironment":
+        plain = {key: value for key, value in environ.items() if not key.startswith("HTTP_")}
+        plain |= {
+            "REQUEST_METHOD": "GET",
+            "CONTENT_LENGTH": "0",
+            "CONTENT_TYPE": "",
+            "wsgi.input": BytesIO(),
+            "HTTP_ACCEPT": request.media_type,
+            "HTTP_ACCEPT_ENCODING": "gzip" if request.with_gzip else "identity",
+        }
+        if request.host:
+            plain["HTTP_HOST"] = request.host
+        if request.forwarded_scheme:
+            plain[self._scheme_header] = request.forwarded_scheme
+        return plain
+
+
+def _parse(given: tuple[str, str, str, str, str, str]) -> _Request | None:
+    """What an answer depends on, of the raw values of a request; None for 406 and other paths."""
+    path, accept, encoding, host, scheme, forwarded_scheme = given
+    media_type = choose(accept)
+    if media_type is None or not _PATH.fullmatch(path):
+        return None
+    return _Request(path, media_type, accepts_gzip(encoding), host, scheme, forwarded_scheme)
+
+
+def _no_write(data: bytes) -> None:
+    """What PEP 3333 has for applications of before it; Django does not call it."""
+    raise NotImplementedError
+
+
+def _is_known(if_none_match: str, etag: str) -> bool:
+    # Most clients send back the one that they were given.
+    return if_none_match == etag or has_etag(if_none_match, etag)
+
+
+def _headers_of_304(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    kept = [header for header in headers if header[0].lower() not in _NOT_OF_304]
+    return [*kept, ("Content-Length", "0")]
+
+
+def _read_stamp(request: _Request, environ: "WSGIEnvironment") -> object:
+    """Between the signals of a request, at which Django looks after its connections."""
+    request_started.send(IndexApplication, environ=environ)
+    try:
+        path, name = _stored(request.path)
+        return page_stamp(path=path, media_type=request.media_type, name=name)
+    finally:
+        request_finished.send(IndexApplication)
+
+
+def _stored(path: str) -> tuple[str, str]:
+    """The path of the stored page that the answer at `path` rests on, and the project's name."""
+    found = _PATH.fullmatch(path)
+    given = (found["name"] or found["project"]) if found else None
+    if found is None or given is None:
+        return path, ""
+    try:
+        name = parse_project_name(given)
+    except InvalidProjectName:
+        return path, ""
+    if found["index"] == WHEELS_ROOT:
+        return wheels_path(name), name
+    if found["index"] == OVERLAY_ROOT or found["listed"]:
+        return overlay_path(name), name
+    return project_root_path(name), name

@@ -1,0 +1,271 @@
+"""The thin entry answers as Django does, from memory, and sees each change within a second."""
+
+from datetime import timedelta
+from itertools import product
+from wsgiref.util import setup_testing_defaults
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+
+from indexes.domain.names import NormalizedName
+from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML
+from indexes.services.verification import withhold_unverified
+from indexes.wsgi import FRESH_SECONDS, IndexApplication
+from tests.indexes.conftest import NAME
+
+PATHS = [
+    "/simple/",
+    "/simple",
+    "/simple/python-levenshtein/",
+    "/simple/python-levenshtein",
+    "/simple/Python_Levenshtein/",
+    "/simple/gone/",
+    "/simple/requests/",
+    "/simple/-x-/",
+    "/simple/<b>/",
+    "/simple/" + "x" * 215 + "/",
+    "/wheels/simple/",
+    "/wheels/simple/python-levenshtein/",
+    "/wheels/simple/Python.Levenshtein",
+    "/wheels/simple/requests/",
+    "/projects/python-levenshtein/simple/",
+    "/projects/python-levenshtein/simple",
+    "/projects/requests/simple/",
+    "/projects/python-levenshtein/simple/python-levenshtein/",
+    "/projects/Python_Levenshtein/simple/python-levenshtein",
+    "/projects/python-levenshtein/simple/requests/",
+    "/healthz",
+    "/nothing-here/",
+]
+ACCEPTS = [
+    None,
+    "*/*",
+    JSON,
+    HTML,
+    PLAIN_HTML,
+    "application/vnd.pypi.simple.latest+json",
+    f"{HTML};q=0.2, {JSON}",
+    "image/png",
+    f"{JSON}, " + "a/b;q=0.1, " * 100,
+]
+ENCODINGS = [None, "gzip, deflate", "gzip;q=0", "identity"]
+OTHERS = [
+    {},
+    {"QUERY_STRING": "a=b"},
+    {"HTTP_HOST": "elsewhere.example"},
+    {"HTTP_COOKIE": f"sessionid={'a' * 32}; csrftoken={'b' * 32}"},
+    {"HTTP_RANGE": "bytes=0-1"},
+    {"HTTP_X_FORWARDED_PROTO": "https"},
+    {"wsgi.url_scheme": "https", "SERVER_PORT": "443"},
+    {"HTTP_IF_NONE_MATCH": "*"},
+    {"HTTP_IF_NONE_MATCH": '"x"'},
+]
+TABLE = [
+    *({"path": path, "accept": accept} for path, accept in product(PATHS, ACCEPTS)),
+    *({"path": path, "encoding": coding} for path, coding in product(PATHS[:4], ENCODINGS)),
+    *({"path": path, "other": other} for path, other in product(PATHS, OTHERS)),
+]
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Counted:
+    """Django's own application, and how often it was asked."""
+
+    def __init__(self):
+        self.application = WSGIHandler()
+        self.calls = 0
+
+    def __call__(self, environ, start_response):
+        self.calls += 1
+        return self.application(environ, start_response)
+
+
+@pytest.fixture
+def connection_kept(db):
+    """A test's transaction would end with the connection that each request would close."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def django(connection_kept):
+    return Counted()
+
+
+@pytest.fixture
+def thin(django, clock):
+    return IndexApplication(django, clock=clock)
+
+
+def call(application, path, *, method="GET", accept=None, encoding=None, other=None):
+    environ = {"PATH_INFO": path, "REQUEST_METHOD": method, "HTTP_HOST": "testserver"}
+    given = {"HTTP_ACCEPT": accept, "HTTP_ACCEPT_ENCODING": encoding}
+    environ |= {key: value for key, value in given.items() if value is not None}
+    environ |= other or {}
+    setup_testing_defaults(environ)
+    told = []
+    parts = application(environ, lambda status, headers, *_: told.extend([status, headers]))
+    body = b"".join(parts)
+    getattr(parts, "close", lambda: None)()
+    status, headers = told
+    return status, dict(headers), body
+
+
+@pytest.fixture
+def gone(farm, ours, upstream):
+    upstream.add_sdist("gone", "1.0")
+    farm.enrol(NormalizedName("gone"))
+    upstream.remove_project("gone")
+    farm.refresh(NormalizedName("gone"))
+
+
+@pytest.mark.parametrize("scheme_header", [None, ("HTTP_X_FORWARDED_PROTO", "https")])
+def test_every_answer_is_djangos(connection_kept, gone, settings, scheme_header, subtests):
+    settings.SECURE_PROXY_SSL_HEADER = scheme_header
+    settings.SECURE_SSL_REDIRECT = scheme_header is not None
+    settings.SECURE_HSTS_SECONDS = 3600
+    bare = WSGIHandler()
+    thin = IndexApplication(WSGIHandler())
+    for request in TABLE:
+        expected = call(bare, **request)
+        etag = {"HTTP_IF_NONE_MATCH": f"W/{expected[1].get('ETag', '')}"}
+        again = {**request, "other": {**request.get("other", {}), **etag}}
+        with subtests.test(**request):
+            assert call(thin, **request) == expected  # made
+            assert call(thin, **request) == expected  # remembered
+            assert call(thin, **again) == call(bare, **again)
+            head = call(thin, **request, method="HEAD")
+            assert head[:2] == call(bare, **request, method="HEAD")[:2]
+            post = call(thin, **request, method="POST")
+            assert post[:2] == call(bare, **request, method="POST")[:2]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/simple/", f"/simple/{NAME}/", "/simple/requests/", "/simple/Requests", "/wheels/simple/x/"],
+)
+def test_what_is_remembered_asks_nobody(thin, django, ours, path, django_assert_num_queries):
+    call(thin, path)
+    assert django.calls == 1
+    with django_assert_num_queries(0):
+        call(thin, path)
+        call(thin, path, method="HEAD")
+    assert django.calls == 1
+
+
+def test_after_a_second_an_unchanged_page_costs_one_small_query(
+    thin, django, clock, ours, django_assert_num_queries
+):
+    call(thin, f"/simple/{NAME}/")
+    clock.now += FRESH_SECONDS
+    with django_assert_num_queries(1):
+        call(thin, f"/simple/{NAME}/")
+        call(thin, f"/simple/{NAME}/")
+    assert django.calls == 1
+
+
+def test_a_change_is_seen_after_a_second(thin, clock, farm, ours, upstream):
+    before = call(thin, f"/simple/{NAME}/", accept=JSON)
+    upstream.yank(NAME, "0.12.2", reason="broken")
+    farm.refresh()
+    clock.now += FRESH_SECONDS
+    after = call(thin, f"/simple/{NAME}/", accept=JSON)
+    assert b"broken" not in before[2]
+    assert b"broken" in after[2]
+    assert before[1]["ETag"] != after[1]["ETag"]
+
+
+def test_a_project_that_appears_is_seen_after_a_second(thin, clock, farm, upstream):
+    assert call(thin, f"/simple/{NAME}/")[0] == "302 Found"
+    assert NAME.encode() not in call(thin, "/simple/")[2]
+    farm.enrol()
+    clock.now += FRESH_SECONDS
+    assert call(thin, f"/simple/{NAME}/")[0] == "200 OK"
+    assert NAME.encode() in call(thin, "/simple/")[2]
+
+
+def test_a_project_that_is_deleted_is_seen_after_a_second(thin, clock, farm, ours, upstream):
+    call(thin, f"/simple/{NAME}/")
+    upstream.remove_project(NAME)
+    farm.refresh()
+    clock.now += FRESH_SECONDS
+    assert call(thin, f"/simple/{NAME}/")[0] == "404 Not Found"
+
+
+def test_what_is_withheld_is_seen_after_a_second(thin, clock, farm, ours):
+    call(thin, f"/wheels/simple/{NAME}/")
+    withhold_unverified(at=farm.now + timedelta(days=1))
+    clock.now += FRESH_SECONDS
+    status, headers, _ = call(thin, f"/wheels/simple/{NAME}/")
+    assert status == "404 Not Found"
+    assert "Affineur-Unverified-Since" in headers
+
+
+def test_a_change_while_an_answer_was_made_is_seen_after_a_second(
+    clock, connection_kept, farm, ours
+):
+    bare = WSGIHandler()
+    acts = [lambda: farm.publish("cp311-cp311-manylinux_2_36_x86_64")]
+
+    def overtaken(environ, start_response):
+        parts = bare(environ, start_response)
+        [act() for act in acts]
+        acts.clear()
+        return parts
+
+    thin = IndexApplication(overtaken, clock=clock)
+    assert b"cp311-cp311" not in call(thin, f"/simple/{NAME}/")[2]
+    clock.now += FRESH_SECONDS
+    assert b"cp311-cp311" in call(thin, f"/simple/{NAME}/")[2]
+
+
+def test_what_is_remembered_is_bounded(django, ours, clock):
+    thin = IndexApplication(django, clock=clock, max_bytes=10_000)
+    for path in ("/simple/", f"/simple/{NAME}/", "/wheels/simple/"):
+        call(thin, path)
+    call(thin, "/wheels/simple/")
+    assert django.calls == 3
+    call(thin, "/simple/")
+    assert django.calls == 4
+
+
+def test_what_does_not_fit_is_answered_all_the_same(django, ours):
+    thin = IndexApplication(django, max_bytes=0)
+    assert call(thin, "/simple/")[0] == call(thin, "/simple/")[0] == "200 OK"
+    assert django.calls == 2
+
+
+def test_an_error_is_not_remembered(thin, django, ours):
+    for _ in range(2):
+        assert call(thin, "/simple/", other={"HTTP_HOST": "evil.example"})[0] == "400 Bad Request"
+    # Asked for an answer to keep, and then for the one to give.
+    assert django.calls == 4
+
+
+def test_pages_are_no_place_for_sessions(thin, ours):
+    for _ in range(2):
+        _, headers, _ = call(thin, "/simple/", other={"HTTP_COOKIE": "sessionid=malformed"})
+        assert "Set-Cookie" not in headers
+
+
+def test_the_deployment_serves_through_it():
+    from portal.wsgi import application
+
+    assert isinstance(application, IndexApplication)
