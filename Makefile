@@ -9,7 +9,7 @@ export AFFINEUR_INTERPRETERS
 .PHONY: help run demo test check bench bench-corpus fmt lock schema
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 .venv/synced: requirements.lock .python-version
 	@deploy/bootstrap run

@@ -249,19 +249,13 @@ def dated_project(request: HttpRequest, name: NormalizedName, day: date) -> Http
     """
     if day > timezone.now().astimezone(UTC).date():
         return _plain(404, f"{day} is yet to come.")
-    is_final = False
 
     def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
-        nonlocal is_final
-        found = find_dated_page(name=name, day=day, media_type=media_type, with_gzip=with_gzip)
-        is_final = found is not None and found.is_final
-        return None if found is None else found.page
+        return find_dated_page(name=name, day=day, media_type=media_type, with_gzip=with_gzip)
 
     response = _serve(request, find)
     if response is None:
         return _cached(_plain(404, f"We know of no file of {name} on {day}."))
-    if is_final:
-        response["Cache-Control"] = IMMUTABLE
     return response
 
 

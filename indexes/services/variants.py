@@ -1,6 +1,5 @@
 """Pages that are made when they are asked for: the overlay of one platform, and as of a day."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import Exists, OuterRef
@@ -25,31 +24,21 @@ def find_platform_page(
     return served(forms, media_type, with_gzip=with_gzip, project=project)
 
 
-@dataclass(frozen=True, slots=True)
-class DatedPage:
-    page: ServedPage
-    is_final: bool
-    """Whether nothing can be added to that day any more, as far as upstream told us."""
-
-
 def find_dated_page(
     *, name: NormalizedName, day: date, media_type: str, with_gzip: bool
-) -> DatedPage | None:
-    """The project's page of the overlay on that day; None when it had no file yet."""
+) -> ServedPage | None:
+    """The project's page of the overlay with what was there on that day; None before any file.
+
+    Yanks and standings are today's: a page of the past must not offer what was taken back since.
+    """
     project = Project.objects.in_overlay().filter(name=name).first()
     overlay = None if project is None else read_overlay(project)
     if project is None or overlay is None:
         return None
     page = as_of(overlay, day)
-    is_open = project.status != ProjectStatus.QUARANTINED
-    if not page.files and is_open:
+    if not page.files and project.status != ProjectStatus.QUARANTINED:
         return None
-    # Before upstream was asked after the day's end, more of it may come.
-    is_known = project.verified_at is not None and project.verified_at >= end_of(day)
-    return DatedPage(
-        served(page_forms(page), media_type, with_gzip=with_gzip, project=project),
-        is_final=is_open and is_known and project.unverified_at is None,
-    )
+    return served(page_forms(page), media_type, with_gzip=with_gzip, project=project)
 
 
 def find_dated_root(*, day: date, media_type: str, with_gzip: bool) -> ServedPage:
