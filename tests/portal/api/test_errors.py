@@ -25,6 +25,7 @@ NOT_FOR_PEOPLE = {
     "invalid-key",
     "invalid-page",
     "lease-gone",
+    "not-an-export",
     "not-publishable",
     "portal-error",
     "provenance-invalid",
