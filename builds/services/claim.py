@@ -68,7 +68,10 @@ def _candidates(at: datetime) -> Iterator[Build]:
             siblings = Build.objects.claimable(at=at).filter(
                 project=build.project_id, version=build.version
             )
-            yield max(siblings, key=lambda sibling: parse_target(sibling.target).minor)
+            newest = max(siblings, key=lambda each: parse_target(each.target).minor, default=None)
+            # None: another worker claimed the last of them meanwhile.
+            if newest is not None:
+                yield newest
 
 
 @transaction.atomic
