@@ -29,13 +29,13 @@ from builds.domain.diagnosis import diagnose
 from builds.domain.ladder import Sources, Step, Tried, next_step
 from builds.domain.limits import Limits
 from builds.domain.outcomes import Outcome
+from builds.domain.ways import HOST
 from builds.executors.sandbox import SandboxExecutor, clean_slot
 from builds.runner.attempt import Bench
 from builds.runner.download import FileCache, upstream_client
 from builds.runner.events import Ended, Event, LogWritten, StageStarted
 from builds.runner.interpreters import find_interpreters
-from builds.runner.job import Job
-from builds.runner.job import Sdist as JobSdist
+from builds.runner.job import Distribution, Job
 from builds.runner.run import run_job
 from indexes.domain.files import FileKind, parse_filename
 from indexes.domain.names import NormalizedName
@@ -125,17 +125,11 @@ class Corpus:
             project=canonicalize_name(name),
             version=version,
             target=f"cp3{minor}-{PLATFORM}",
-            rung=step.rung,
-            sdist=JobSdist(file.filename, file.url, file.sha256, file.size),
+            way=step.way_with(HOST),
+            sdist=Distribution(file.filename, file.url, file.sha256, file.size),
             upstream=self.upstream,
             control_url=self.control.url,
             upload_url=f"{self.control.url}/wheel",
-            cutoff=step.cutoff.isoformat() if step.cutoff else None,
-            requirements=step.requirements,
-            constraints=step.constraints,
-            flags=step.flags,
-            shims=step.shims,
-            cython=step.cython,
             limits=Limits(),
         )
         events: list[Event] = []

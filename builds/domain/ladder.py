@@ -18,13 +18,16 @@ from builds.domain.remedies import (
     AsOfReleaseDate,
     CapBuildRequirement,
     CompilerFlags,
+    HostToolchain,
     NotSupportedBySources,
     RegenerateCython,
     Remedy,
     ShimModule,
+    SystemPackage,
     remedy_from_json,
     remedy_to_json,
 )
+from builds.domain.ways import HOST, Way
 
 DECLARED = "declared"
 """The requirements that the project declares, in today's versions."""
@@ -78,32 +81,35 @@ class Step:
         return DECLARED if self.cutoff is None else AS_OF
 
     @property
-    def way(self) -> tuple[bool, frozenset[Remedy]]:
-        """What makes it another way than other steps."""
+    def identity(self) -> tuple[bool, frozenset[Remedy]]:
+        """What makes it another step than others."""
         return self.cutoff is not None, frozenset(self.remedies)
 
-    @property
-    def requirements(self) -> tuple[str, ...]:
-        return tuple(r.spec for r in self.remedies if isinstance(r, AddBuildRequirement))
+    def way_with(self, toolchain: str) -> Way:
+        """What a builder is told, where `toolchain` is the farm's own choice.
 
-    @property
-    def constraints(self) -> tuple[str, ...]:
-        return tuple(r.spec for r in self.remedies if isinstance(r, CapBuildRequirement))
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        return tuple(
-            flag for r in self.remedies if isinstance(r, CompilerFlags) for flag in r.flags.split()
+        Libraries of the distribution's are newer than the systems that the portable toolchain is
+        for, so what is linked with them is compiled on the host.
+        """
+        chosen = toolchain
+        if any(isinstance(remedy, HostToolchain | SystemPackage) for remedy in self.remedies):
+            chosen = HOST
+        return Way(
+            rung=self.rung,
+            cutoff=self.cutoff.isoformat() if self.cutoff else None,
+            requirements=tuple(r.spec for r in self.remedies if isinstance(r, AddBuildRequirement)),
+            constraints=tuple(r.spec for r in self.remedies if isinstance(r, CapBuildRequirement)),
+            flags=tuple(
+                flag
+                for remedy in self.remedies
+                if isinstance(remedy, CompilerFlags)
+                for flag in remedy.flags.split()
+            ),
+            shims=tuple(r.name for r in self.remedies if isinstance(r, ShimModule)),
+            cython=next((r.spec for r in self.remedies if isinstance(r, RegenerateCython)), ""),
+            system=tuple(r.owns for r in self.remedies if isinstance(r, SystemPackage)),
+            toolchain=chosen,
         )
-
-    @property
-    def shims(self) -> tuple[str, ...]:
-        return tuple(r.name for r in self.remedies if isinstance(r, ShimModule))
-
-    @property
-    def cython(self) -> str:
-        """The Cython to make C sources anew with; empty to take them as they are."""
-        return next((r.spec for r in self.remedies if isinstance(r, RegenerateCython)), "")
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -170,19 +176,19 @@ def next_step(
     kin first: that is tried first. A fault of the farm says nothing: its step is taken again.
     """
     told = [tried for tried in history if tried.outcome not in FARM_FAULTS]
-    taken = {tried.step.way for tried in told}
+    taken = {tried.step.identity for tried in told}
     if len(told) >= MOST_ATTEMPTS:
         return None
     if not told:
         return _inherited(won, sources, at) or FIRST
-    if FIRST.way not in taken:
+    if FIRST.identity not in taken:
         return FIRST
     if _is_final(told[-1], sources):
         return None
     # Deeper from the last one; when it leads nowhere, what earlier ones proposed besides.
     for tried in reversed(told):
         for step in _proposed(tried, sources, at):
-            if step.way not in taken:
+            if step.identity not in taken:
                 return step
     return None
 

@@ -52,6 +52,11 @@ class SystemPackage:
 
 
 @dataclass(frozen=True, slots=True)
+class HostToolchain:
+    """Compile with what the builder's distribution has, and not for older systems."""
+
+
+@dataclass(frozen=True, slots=True)
 class OlderInterpreter:
     """Nothing to change in this build: a target with an older interpreter may fare better."""
 
@@ -69,6 +74,7 @@ type Remedy = (
     | CompilerFlags
     | ShimModule
     | SystemPackage
+    | HostToolchain
     | OlderInterpreter
     | NotSupportedBySources
 )
@@ -81,6 +87,7 @@ _KINDS: dict[str, type[Remedy]] = {
     "compiler-flags": CompilerFlags,
     "shim-module": ShimModule,
     "system-package": SystemPackage,
+    "host-toolchain": HostToolchain,
     "older-interpreter": OlderInterpreter,
     "not-supported-by-sources": NotSupportedBySources,
 }
@@ -92,6 +99,8 @@ APPLICABLE = (
     RegenerateCython,
     CompilerFlags,
     ShimModule,
+    SystemPackage,
+    HostToolchain,
 )
 """What changes how a build is made, beside the date that it is resolved as of."""
 

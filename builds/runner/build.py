@@ -19,8 +19,9 @@ MOST_REQUIREMENTS = 1000
 
 def resolve(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:
     """Install what the build needs: what the sources declare, then what their backend asks for."""
-    cython = [attempt.job.cython] if attempt.job.cython else []
-    install_requirements(attempt, place, [*sdist.requires, *attempt.job.requirements, *cython])
+    way = attempt.job.way
+    cython = [way.cython] if way.cython else []
+    install_requirements(attempt, place, [*sdist.requires, *way.requirements, *cython])
     if cython:
         regenerate(attempt, place, sdist)
     call_hook(
@@ -96,7 +97,7 @@ def call_hook(
         ],
         work=place.work,
         failure=failure,
-        environment={**place.variables, **_lent(attempt.job.shims)},
+        environment={**place.variables, **_lent(attempt.job.way.shims)},
         mounts=place.mounts,
         index=place.index,
         cwd=SOURCES / sdist.folder,

@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from builds.domain.limits import Limits
+from builds.domain.ways import Way
 
-JOB_SCHEMA = 2
-READABLE = frozenset({1, JOB_SCHEMA})
-"""A job of schema 1 changes nothing about how the sources are built."""
+JOB_SCHEMA = 3
 
 
 class InvalidJobError(ValueError):
@@ -16,7 +15,9 @@ class InvalidJobError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sdist:
+class Distribution:
+    """A file of upstream's."""
+
     filename: str
     url: str
     sha256: str
@@ -32,12 +33,9 @@ class Job:
     lease token as a bearer token,
     `POST {control_url}/lease` (200 while the lease lives, 410 once it does not: stop at once),
     `PUT {control_url}/wheel/{filename}` unless `upload_url` (a pre-signed PUT) is given.
-    `upstream` is the simple index (PEP 503 base URL) that build requirements come from;
-    `cutoff`, when set, hides what was uploaded later (ISO 8601 UTC).
-    `requirements` are installed beside what the sources declare, all of it under `constraints`
-    (PEP 508 both); `flags` are added to the compiler's; `shims` names removed standard modules
-    that the build, and nothing after it, is lent; `cython` is the requirement to make C sources
-    anew with, where it is not empty.
+    `upstream` is the simple index (PEP 503 base URL) that build requirements come from.
+    `siblings` are wheels upstream of the same release, or of its neighbours, for another target:
+    they tell what extension modules a good one has.
     """
 
     build: str
@@ -46,17 +44,12 @@ class Job:
     project: str
     version: str
     target: str
-    rung: str
-    sdist: Sdist
+    sdist: Distribution
+    way: Way
     upstream: str
     control_url: str
     upload_url: str
-    cutoff: str | None = None
-    requirements: tuple[str, ...] = ()
-    constraints: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
-    shims: tuple[str, ...] = ()
-    cython: str = ""
+    siblings: tuple[Distribution, ...] = ()
     limits: Limits = field(default_factory=Limits)
     schema: int = JOB_SCHEMA
 
@@ -67,14 +60,14 @@ class Job:
     def from_json(cls, value: str | bytes | dict[str, Any]) -> Self:
         """Raises `InvalidJobError` when a field is missing, unknown, or of another schema."""
         data = dict(json.loads(value) if isinstance(value, str | bytes) else value)
-        if data.get("schema") not in READABLE:
+        if data.get("schema") != JOB_SCHEMA:
             message = f"this runner reads jobs of schema {JOB_SCHEMA}, not {data.get('schema')!r}"
             raise InvalidJobError(message)
         try:
-            data["sdist"] = Sdist(**data["sdist"])
+            data["sdist"] = Distribution(**data["sdist"])
+            data["way"] = Way.from_json(data["way"])
+            data["siblings"] = tuple(Distribution(**sibling) for sibling in data["siblings"])
             data["limits"] = Limits(**data["limits"])
-            for name in ("requirements", "constraints", "flags", "shims"):
-                data[name] = tuple(data.get(name, ()))
             return cls(**data)
         except (KeyError, TypeError) as error:
             raise InvalidJobError(str(error)) from error

@@ -107,7 +107,7 @@ def _run(attempt: Attempt) -> None:
     sdist = _inspect(attempt, archive, work)
 
     bench, job = attempt.bench, attempt.job
-    cutoff = datetime.fromisoformat(job.cutoff) if job.cutoff else None
+    cutoff = datetime.fromisoformat(job.way.cutoff) if job.way.cutoff else None
     epoch = sdist.source_date_epoch
 
     def index(cutoff: datetime | None) -> IndexProxy:
@@ -129,8 +129,8 @@ def _run(attempt: Attempt) -> None:
             source_date_epoch=epoch,
             proxy=proxy,
             index=socket,
-            flags=job.flags,
-            constraints=job.constraints,
+            flags=job.way.flags,
+            constraints=job.way.constraints,
         )
         resolve(attempt, place, sdist)
         attempt.enter(Stage.BUILD)
@@ -213,15 +213,7 @@ def _inspect(attempt: Attempt, archive: Path, work: Path) -> SdistFacts:
         "metadata": dict(sdist.metadata),
         "has_pyx": has_pyx(sources),
     }
-    attempt.report["way"] = {
-        "rung": job.rung,
-        "cutoff": job.cutoff,
-        "requirements": list(job.requirements),
-        "constraints": list(job.constraints),
-        "flags": list(job.flags),
-        "shims": list(job.shims),
-        "cython": job.cython,
-    }
+    attempt.report["way"] = job.way.to_json()
     requires = ", ".join(sdist.requires) or "nothing"
     attempt.journal.say(f"unpacked {top}; backend {sdist.backend}; requires {requires}")
     return sdist

@@ -15,7 +15,7 @@ from builds.domain.outcomes import Outcome
 from builds.domain.states import BUILD_TRANSITIONS, AttemptState, BuildState, sources_of
 from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
-from builds.runner.job import Job, Sdist
+from builds.runner.job import Distribution, Job
 from builds.services.cancel import cancel_builds
 from builds.services.conclude import sources_of_build, steps_tried
 from builds.services.permits import live_permit
@@ -135,8 +135,8 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
         project=project.name,
         version=build.version,
         target=build.target,
-        rung=attempt.rung,
-        sdist=Sdist(
+        way=step.way_with(settings.AFFINEUR_TOOLCHAIN),
+        sdist=Distribution(
             filename=build.sdist_filename,
             url=build.sdist_url,
             sha256=build.sdist_sha256,
@@ -145,12 +145,6 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
         upstream=settings.AFFINEUR_UPSTREAM,
         control_url=control_url,
         upload_url=upload_url or f"{control_url}/wheel",
-        cutoff=step.cutoff.isoformat() if step.cutoff else None,
-        requirements=step.requirements,
-        constraints=step.constraints,
-        flags=step.flags,
-        shims=step.shims,
-        cython=step.cython,
     )
 
 

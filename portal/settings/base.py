@@ -267,6 +267,8 @@ AFFINEUR_TARGETS = os.environ.get(
     " ".join(f"cp3{minor}-manylinux_2_36_x86_64" for minor in (13, 12, 11, 10, 9)),
 ).split()
 # Builds handed to builders at once; the rest waits in the database.
+# "host" or "portable": what builders compile with, unless a diagnosis says otherwise.
+AFFINEUR_TOOLCHAIN = os.environ.get("AFFINEUR_TOOLCHAIN", "host")
 AFFINEUR_BUILDS_IN_FLIGHT = int(os.environ.get("AFFINEUR_BUILDS_IN_FLIGHT", "2"))
 # A lease that was not shown for this many seconds is lost.
 AFFINEUR_LEASE_SECONDS = int(os.environ.get("AFFINEUR_LEASE_SECONDS", "30"))

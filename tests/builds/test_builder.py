@@ -20,9 +20,10 @@ from builds import builder
 from builds.builder import Lease, as_stopped, held_slot, taken_slot
 from builds.conf import builder_config
 from builds.domain.outcomes import Outcome
+from builds.domain.ways import Way
 from builds.executors.usage import processes_of
 from builds.runner.events import Ended, StageStarted
-from builds.runner.job import InvalidJobError, Job, Sdist
+from builds.runner.job import Distribution, InvalidJobError, Job
 from tests import servers
 from tests.builds.runner.conftest import (
     LEASE,
@@ -65,8 +66,10 @@ def some_job(control: Control, **changes: Any) -> Job:
         project="demo",
         version="1.0",
         target=TARGET,
-        rung="declared",
-        sdist=Sdist("demo-1.0.tar.gz", "http://upstream.example/demo-1.0.tar.gz", "0" * 64, 1),
+        sdist=Distribution(
+            "demo-1.0.tar.gz", "http://upstream.example/demo-1.0.tar.gz", "0" * 64, 1
+        ),
+        way=Way("declared"),
         upstream="http://upstream.example/simple/",
         control_url=control.url,
         upload_url=f"{control.url}/wheel",

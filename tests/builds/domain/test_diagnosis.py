@@ -13,6 +13,7 @@ from builds.domain.remedies import (
     CapBuildRequirement,
     CompilerFlags,
     NotSupportedBySources,
+    OlderInterpreter,
     RegenerateCython,
     ShimModule,
     SystemPackage,
@@ -312,4 +313,5 @@ def test_any_log_has_a_diagnosis(log, stage):
 
 def test_what_can_be_applied_is_named():
     assert isinstance(ShimModule("imp"), APPLICABLE)
-    assert not isinstance(SystemPackage("x.h"), APPLICABLE)
+    assert isinstance(SystemPackage("x.h"), APPLICABLE)
+    assert not isinstance(OlderInterpreter(), APPLICABLE)

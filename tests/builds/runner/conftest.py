@@ -15,14 +15,14 @@ import pytest
 import uv
 
 from builds.domain.limits import MEBIBYTE, Limits
+from builds.domain.ways import Way
 from builds.executors.base import Executor
 from builds.executors.sandbox import SandboxExecutor, remove_tree
 from builds.runner.attempt import Bench
 from builds.runner.download import FileCache, upstream_client
 from builds.runner.events import Ended, Event, LogWritten, StageStarted
 from builds.runner.interpreters import Interpreter, find_interpreters
-from builds.runner.job import Job
-from builds.runner.job import Sdist as JobSdist
+from builds.runner.job import Distribution, Job
 from builds.runner.run import run_job
 from indexes.upstream.fake import FakeUpstream
 from tests.data.installed import wheel_of
@@ -137,8 +137,8 @@ class Farm:
             project=sdist.name,
             version=sdist.version,
             target=TARGET,
-            rung="declared",
-            sdist=JobSdist(listed.filename, listed.url, listed.sha256, listed.size),
+            way=Way("declared"),
+            sdist=Distribution(listed.filename, listed.url, listed.sha256, listed.size),
             upstream=self.upstream_url,
             control_url=self.control.url,
             upload_url=f"{self.control.url}/wheel",

@@ -12,11 +12,11 @@ import pytest
 
 from builds.domain.limits import Limits
 from builds.domain.outcomes import Outcome
+from builds.domain.ways import Way
 from builds.executors.base import Command, Ending
 from builds.executors.fake import FakeExecutor
 from builds.runner.events import Event, LogWritten, StageStarted, event_to_json
 from builds.runner.inspect import SdistLimits
-from builds.runner.job import Job
 from indexes.upstream.fake import Fault
 from tests.builds.runner.conftest import LEASE, Farm
 from tests.builds.runner.wheels import ELF, make_wheel
@@ -460,7 +460,9 @@ def test_a_cut_off_hides_what_came_later(farm: Farm, fake: FakeExecutor) -> None
     sockets: list[Path] = []
     fake.on("install", effect=lambda command: sockets.append(Path(str(command.index_socket))))
 
-    run = farm.run(farm.job(sdists.PURE, cutoff="2019-01-01T00:00:00+00:00"))
+    run = farm.run(
+        farm.job(sdists.PURE, way=Way("as-of-release", cutoff="2019-01-01T00:00:00+00:00"))
+    )
 
     assert run.end.outcome == Outcome.BUILT
     build, smoke = sockets
@@ -475,24 +477,19 @@ def test_a_plain_job_changes_nothing(farm: Farm, fake: FakeExecutor) -> None:
     }
     assert not any("PYTHONPATH" in command.environment for command in fake.commands)
     assert not any("UV_CONSTRAINT" in command.environment for command in fake.commands)
-    assert run.end.report["way"] == {
-        "rung": "declared",
-        "cutoff": None,
-        "requirements": [],
-        "constraints": [],
-        "flags": [],
-        "shims": [],
-        "cython": "",
-    }
+    assert run.end.report["way"] == Way("declared").to_json()
 
 
 def test_remedies_reach_the_build_and_not_what_users_do(farm: Farm, fake: FakeExecutor) -> None:
     job = farm.job(
         sdists.PURE,
-        requirements=("cffi",),
-        constraints=("setuptools<81",),
-        flags=("-Wno-error=int-conversion",),
-        shims=("imp", "collections"),
+        way=Way(
+            "remedied",
+            requirements=("cffi",),
+            constraints=("setuptools<81",),
+            flags=("-Wno-error=int-conversion",),
+            shims=("imp", "collections"),
+        ),
     )
 
     farm.run(job)
@@ -513,7 +510,7 @@ def test_remedies_reach_the_build_and_not_what_users_do(farm: Farm, fake: FakeEx
 def test_c_is_made_anew_before_the_backend_is_asked(farm: Farm, fake: FakeExecutor) -> None:
     fake.on("regenerate.py")
 
-    farm.run(farm.job(sdists.PURE, cython="cython<3"))
+    farm.run(farm.job(sdists.PURE, way=Way("remedied", cython="cython<3")))
 
     programs = [
         part.rpartition("/")[2]
@@ -533,11 +530,3 @@ def test_cython_sources_beside_their_c_are_told_of(farm: Farm, fake: FakeExecuto
 
     assert with_pyx.end.report["sdist"]["has_pyx"] is True
     assert without.end.report["sdist"]["has_pyx"] is False
-
-
-def test_a_job_of_the_schema_before_is_read(farm: Farm) -> None:
-    job = farm.job(sdists.PURE).to_json() | {"schema": 1}
-    for name in ("requirements", "constraints", "flags", "shims", "cython"):
-        del job[name]
-
-    assert Job.from_json(job).shims == ()

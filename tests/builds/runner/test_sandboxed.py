@@ -14,6 +14,7 @@ import pytest
 from builds.domain.diagnosis import diagnose
 from builds.domain.ladder import FIRST, Sources, Tried, next_step
 from builds.domain.outcomes import Outcome
+from builds.domain.ways import HOST, Way
 from builds.executors.usage import processes_of
 from builds.runner.events import Event, StageStarted
 from builds.runner.job import Job
@@ -292,16 +293,16 @@ def test_a_setup_that_needs_a_removed_module_is_built_on_the_second_step(real_fa
 
     assert (ended, found.code) == (Outcome.REQUIREMENTS_UNRESOLVABLE, "removed-module"), first.log
     assert step is not None
-    second = real_farm.run(real_farm.job(sdists.OLD_SETUP, rung=step.rung, shims=step.shims))
+    second = real_farm.run(real_farm.job(sdists.OLD_SETUP, way=step.way_with(HOST)))
 
     assert second.end.outcome == Outcome.BUILT, second.log
-    assert second.end.report["way"]["shims"] == ["imp"]
+    assert second.end.report["way"]["shims"] == ("imp",)
 
 
 def test_a_wheel_that_needs_a_removed_module_itself_is_not_lent_it(real_farm: Farm) -> None:
     sdist = sdists.own("import imp\nreturn write_wheel(wheel_directory, text='import imp')")
 
-    run = real_farm.run(real_farm.job(sdist, shims=("imp",)))
+    run = real_farm.run(real_farm.job(sdist, way=Way("remedied", shims=("imp",))))
 
     assert (run.end.outcome, run.end.evidence) == (
         Outcome.IMPORT_FAILED,
@@ -310,7 +311,9 @@ def test_a_wheel_that_needs_a_removed_module_itself_is_not_lent_it(real_farm: Fa
 
 
 def test_constraints_hold_whatever_installs(real_farm: Farm) -> None:
-    run = real_farm.run(real_farm.job(sdists.PURE, constraints=("setuptools<1",)))
+    run = real_farm.run(
+        real_farm.job(sdists.PURE, way=Way("remedied", constraints=("setuptools<1",)))
+    )
 
     assert run.end.outcome == Outcome.REQUIREMENTS_UNRESOLVABLE
     assert "setuptools<1" in run.log

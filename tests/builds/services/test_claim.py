@@ -45,7 +45,7 @@ def test_a_job_holds_what_a_builder_needs(permit: Permit) -> None:
         "1.0",
         CP313,
     )
-    assert job.rung == "declared"
+    assert job.way.rung == "declared"
     assert (job.sdist.filename, job.sdist.sha256, job.sdist.size) == (
         "demo-1.0.tar.gz",
         "5" * 64,

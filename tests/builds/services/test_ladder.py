@@ -47,8 +47,8 @@ def test_a_failure_of_unknown_cause_is_tried_as_of_its_day(permit: Permit) -> No
 
     second = claim_one()
 
-    assert (first.rung, first.cutoff) == ("declared", None)
-    assert (second.rung, second.cutoff) == ("as-of-release", "2023-10-02T00:00:00+00:00")
+    assert (first.way.rung, first.way.cutoff) == ("declared", None)
+    assert (second.way.rung, second.way.cutoff) == ("as-of-release", "2023-10-02T00:00:00+00:00")
     fail(second, Outcome.BUILD_FAILED, "ValueError: who knows")
     build.refresh_from_db()
     assert (build.state, build.outcome) == (BuildState.FAILED, Outcome.BUILD_FAILED)
@@ -62,7 +62,7 @@ def test_a_remedy_goes_with_the_next_job(permit: Permit) -> None:
     job = claim_one()
 
     build.refresh_from_db()
-    assert (job.rung, job.shims) == ("remedied", ("imp",))
+    assert (job.way.rung, job.way.shims) == ("remedied", ("imp",))
     assert Job.from_json(job.to_json()) == job
     assert attempt_of(job).step == {
         "rung": "remedied",
@@ -85,7 +85,7 @@ def test_with_cython_sources_the_c_is_made_anew(permit: Permit) -> None:
     queue_build(permit, CP312, sdist_uploaded_at=UPLOADED)
     fail(claim_one(), Outcome.IMPORT_FAILED, OLD_SYMBOL, "smoke", sdist={"has_pyx": True})
 
-    assert claim_one().cython == "cython<3"
+    assert claim_one().way.cython == "cython<3"
 
 
 def test_a_fault_of_the_farm_takes_the_same_step_again(permit: Permit) -> None:
@@ -97,7 +97,7 @@ def test_a_fault_of_the_farm_takes_the_same_step_again(permit: Permit) -> None:
     build.refresh_from_db()
     again = claim_one(build.not_before + timedelta(seconds=1))
 
-    assert (again.rung, again.shims) == (job.rung, job.shims)
+    assert (again.way.rung, again.way.shims) == (job.way.rung, job.way.shims)
 
 
 def test_what_won_is_in_the_provenance_and_first_for_the_siblings(
@@ -119,4 +119,4 @@ def test_what_won_is_in_the_provenance_and_first_for_the_siblings(
     definition = statement["predicate"]["buildDefinition"]
     assert definition["externalParameters"]["rung"] == "remedied"
     assert definition["internalParameters"]["remedies"] == [{"kind": "shim-module", "name": "imp"}]
-    assert (sibling.target, sibling.shims) == (CP312, ("imp",))
+    assert (sibling.target, sibling.way.shims) == (CP312, ("imp",))
