@@ -26,6 +26,7 @@ from indexes.errors import IndexesError
 API_VERSION = "1.4"
 FILENAME_LENGTH = 255
 _LARGEST = 2**63 - 1
+_SERIAL = re.compile(r"[0-9]{1,19}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -264,7 +265,7 @@ def _page(data: dict[str, Any], base_url: str) -> ProjectPage:
         status_reason=reason,
         files=tuple(sorted(files, key=lambda file: file.filename)),
         versions=_parse_versions(data.get("versions"), name, filenames),
-        serial=_count(data["meta"].get("_last-serial"), "_last-serial"),
+        serial=_serial(data["meta"].get("_last-serial")),
     )
 
 
@@ -400,6 +401,19 @@ def _count(value: object, what: str) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
         return value
     raise InvalidPage(f"{what} is not a number that makes sense")
+
+
+def _serial(value: object) -> int | None:
+    """Read what no standard describes (PEP 691 leaves keys with an underscore to the index).
+
+    Mirrors give it as a number or as its digits; whatever else it is, the page is no worse.
+    """
+    if isinstance(value, str) and _SERIAL.fullmatch(value):
+        value = int(value)
+    try:
+        return _count(value, "_last-serial")
+    except InvalidPage:
+        return None
 
 
 def _time(value: object, filename: str) -> datetime | None:

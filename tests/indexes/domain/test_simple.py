@@ -153,6 +153,25 @@ def test_roots_list_their_projects():
     assert [attributes["href"] for attributes, _ in anchors] == ["alpha/", "beta/"]
 
 
+@pytest.mark.parametrize(
+    ("said", "serial"),
+    [
+        (7, 7),
+        ("7", 7),
+        (None, None),
+        ("", None),
+        ("x", None),
+        (-1, None),
+        ("9" * 99, None),
+        ([], None),
+    ],
+)
+def test_a_serial_is_a_number_or_its_digits_and_never_spoils_a_page(said, serial):
+    body = {"meta": {"api-version": "1.1", "_last-serial": said}, "name": "demo", "files": []}
+    page = parse_json(json.dumps(body).encode(), base_url="https://upstream.example/simple/demo/")
+    assert page.serial == serial
+
+
 def page_with_status(status):
     page = {"meta": {"api-version": "1.4"}, "name": "demo", "files": []}
     return json.dumps(page | {"project-status": {"status": status}}).encode()
