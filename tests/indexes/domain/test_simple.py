@@ -157,7 +157,7 @@ def test_roots_list_their_projects():
     ("said", "serial"),
     [
         (7, 7),
-        ("7", 7),
+        ("12", 12),
         (None, None),
         ("", None),
         ("x", None),
