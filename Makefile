@@ -40,7 +40,7 @@ bench: .venv/synced ## measurements: builds with and without the farm, and the i
 	@$(PYTHON) -m tests.bench $(ARGS)
 
 bench-corpus: .venv/synced ## the releases of the file CORPUS up the ladder, against pip wheel
-	@$(PYTHON) -m tests.bench_corpus $(CORPUS) --upstream "$${AFFINEUR_UPSTREAM:-$$($(PYTHON) -c 'import pypi_simple as p; print(p.PYPI_SIMPLE_ENDPOINT)')}" $(ARGS)
+	@$(PYTHON) -m tests.corpus.bench $(CORPUS) --upstream "$${AFFINEUR_UPSTREAM:-$$($(PYTHON) -c 'import pypi_simple as p; print(p.PYPI_SIMPLE_ENDPOINT)')}" $(ARGS)
 
 fmt: .venv/synced ## format everything
 	$(BIN)/ruff format .

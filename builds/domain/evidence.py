@@ -5,16 +5,19 @@ import re
 LONGEST = 500
 """Letters of an evidence line that are kept."""
 
+# A requirement's own build has a log of its own, with errors that are not the project's.
+_REQUIREMENT = re.compile(r"^\u00d7 Failed to (build|download and build) ")
 _COMPILER = re.compile(r"^\S.*?:\d+(:\d+)?: (fatal error|error): \S")
 _LINKER = re.compile(r"(undefined reference to|cannot find -l|undefined symbol)")
 _RUST = re.compile(r"^error(\[E\d+\])?: \S")
+_CYTHON = re.compile(r"^Error compiling Cython file")
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|NotFound|Interrupt)(: |$)")
 # uv begins what it has to say with a multiplication sign.
 _OTHER = re.compile(r"\b(error|fatal): \S|^\u00d7 \S", re.IGNORECASE)
 # These say only that something else, named before, went wrong.
 _SECOND_HAND = re.compile(
     r"CalledProcessError|CompileError: command|LinkError: command|command .* failed with exit"
-    r"|^\s*SystemExit|error: aborting due to|could not compile"
+    r"|\bwarning: |^\s*SystemExit|error: aborting due to|could not compile"
 )
 
 
@@ -40,7 +43,7 @@ def evidence_line(log: str) -> str:
     """
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     telling = [line for line in lines if not _SECOND_HAND.search(line)]
-    for pattern in (_COMPILER, _LINKER, _RUST):
+    for pattern in (_REQUIREMENT, _COMPILER, _LINKER, _RUST, _CYTHON):
         for line in telling:
             if pattern.search(line):
                 return line[:LONGEST]

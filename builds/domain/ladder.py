@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from builds.domain.diagnosis import DISTRIBUTIONS, RULES, Diagnosis, Proposal
+from builds.domain.diagnosis import Diagnosis
 from builds.domain.outcomes import FARM_FAULTS, Outcome
 from builds.domain.remedies import (
     APPLICABLE,
@@ -19,14 +19,17 @@ from builds.domain.remedies import (
     CapBuildRequirement,
     CompilerFlags,
     HostToolchain,
+    LendCApi,
     NotSupportedBySources,
     RegenerateCython,
+    RelaxBuildRequirements,
     Remedy,
     ShimModule,
     SystemPackage,
     remedy_from_json,
     remedy_to_json,
 )
+from builds.domain.rules import DISTRIBUTIONS, FALLBACKS, RULES, Proposal
 from builds.domain.ways import HOST, Way
 
 DECLARED = "declared"
@@ -40,11 +43,15 @@ RUNGS = (DECLARED, AS_OF, REMEDIED)
 
 MOST_ATTEMPTS = 6
 """Of one build; faults of the farm do not count."""
+MOST_CPU_SECONDS = 6 * 3600
+"""Spent on one release; what is spent beyond it is the last of a build's attempts."""
 
 GRACE = timedelta(days=1)
 """What a release needs is often uploaded right after it."""
 
 INTERPRETER_RELEASED: Mapping[int, datetime] = {
+    6: datetime(2016, 12, 23, tzinfo=UTC),
+    7: datetime(2018, 6, 27, tzinfo=UTC),
     8: datetime(2019, 10, 14, tzinfo=UTC),
     9: datetime(2020, 10, 5, tzinfo=UTC),
     10: datetime(2021, 10, 4, tzinfo=UTC),
@@ -53,8 +60,10 @@ INTERPRETER_RELEASED: Mapping[int, datetime] = {
     13: datetime(2024, 10, 7, tzinfo=UTC),
     14: datetime(2025, 10, 7, tzinfo=UTC),
 }
-"""When CPython 3.x was released (PEP 569, 596, 619, 664, 693, 719, 745). Before its day nothing
-knows it; from then on there is a setuptools that does, and that has what legacy sources get."""
+"""When CPython 3.x was released (PEP 494, 537, 569, 596, 619, 664, 693, 719, 745).
+
+Before its day nothing knows it; from then on there is a setuptools that does, and that has what
+legacy sources get."""
 
 CLIMBING = frozenset(
     {
@@ -99,6 +108,7 @@ class Step:
             cutoff=self.cutoff.isoformat() if self.cutoff else None,
             requirements=tuple(r.spec for r in self.remedies if isinstance(r, AddBuildRequirement)),
             constraints=tuple(r.spec for r in self.remedies if isinstance(r, CapBuildRequirement)),
+            is_relaxed=RelaxBuildRequirements() in self.remedies,
             flags=tuple(
                 flag
                 for remedy in self.remedies
@@ -106,6 +116,7 @@ class Step:
                 for flag in remedy.flags.split()
             ),
             shims=tuple(r.name for r in self.remedies if isinstance(r, ShimModule)),
+            lends_c_api=LendCApi() in self.remedies,
             cython=next((r.spec for r in self.remedies if isinstance(r, RegenerateCython)), ""),
             system=tuple(r.owns for r in self.remedies if isinstance(r, SystemPackage)),
             toolchain=chosen,
@@ -156,7 +167,9 @@ class Sources:
     """Of the target's CPython 3."""
     uploaded_at: datetime | None = None
     has_pyx: bool = False
-    """Whether Cython sources lie beside the C that was made of them."""
+    """Whether there are Cython sources."""
+    cpu_seconds: float = 0
+    """Spent on the release, on all of its targets."""
 
     def as_of(self, at: datetime) -> datetime | None:
         """The release's own time, as seen at `at`; None where that is no other than today."""
@@ -177,7 +190,7 @@ def next_step(
     """
     told = [tried for tried in history if tried.outcome not in FARM_FAULTS]
     taken = {tried.step.identity for tried in told}
-    if len(told) >= MOST_ATTEMPTS:
+    if len(told) >= MOST_ATTEMPTS or (told and sources.cpu_seconds > MOST_CPU_SECONDS):
         return None
     if not told:
         return _inherited(won, sources, at) or FIRST
@@ -190,6 +203,18 @@ def next_step(
         for step in _proposed(tried, sources, at):
             if step.identity not in taken:
                 return step
+    return None
+
+
+def proof_against(history: Sequence[Tried], *, sources: Sources) -> Tried | None:
+    """Return the step that proves that these sources cannot work on the target, if one does.
+
+    To be asked once nothing is left to try.
+    """
+    for tried in history:
+        for proposal in _useful(tried.diagnosis, sources):
+            if isinstance(proposal.remedies[0], NotSupportedBySources):
+                return tried
     return None
 
 
@@ -219,10 +244,11 @@ def _inherited(won: Iterable[Won], sources: Sources, at: datetime) -> Step | Non
 
 
 def _helps_on(remedy: Remedy, minor: int) -> bool:
-    proposals = [proposal for rule in RULES for proposal in rule.proposals]
+    proposals = [proposal for rule in (*RULES, *FALLBACKS) for proposal in rule.proposals]
     proposals += [proposal for known in DISTRIBUTIONS.values() for proposal in known]
     naming = [proposal for proposal in proposals if remedy in proposal.remedies]
-    return any(proposal.oldest <= minor <= proposal.newest for proposal in naming)
+    # What a log line named stands in no rule by itself.
+    return not naming or any(proposal.oldest <= minor <= proposal.newest for proposal in naming)
 
 
 def _is_final(tried: Tried, sources: Sources) -> bool:

@@ -51,6 +51,7 @@ class Outcome(StrEnum):
     WHEEL_OTHER_TARGET = "wheel-other-target"
     INSTALL_FAILED = "install-failed"
     IMPORT_FAILED = "import-failed"
+    NOT_SUPPORTED = "not-supported"
 
     # Limits.
     WALL_TIME = "wall-time"
@@ -87,6 +88,19 @@ FARM_FAULTS = frozenset(
         Outcome.UPLOAD_FAILED,
     }
 )
+
+LIMITS = frozenset(
+    {
+        Outcome.WALL_TIME,
+        Outcome.CPU_TIME,
+        Outcome.NO_OUTPUT,
+        Outcome.OUT_OF_MEMORY,
+        Outcome.TOO_MANY_PROCESSES,
+        Outcome.DISK_FULL,
+        Outcome.LOG_FLOOD,
+    }
+)
+"""Ends that a limit made."""
 
 SENTENCES: Mapping[Outcome, str] = {
     Outcome.BUILT: "A wheel of {project} {version} for {target} was built.",
@@ -177,6 +191,10 @@ SENTENCES: Mapping[Outcome, str] = {
     Outcome.IMPORT_FAILED: (
         "The wheel of {project} {version} was built for {target}, but cannot be imported there. "
         "It is not published; the project can release sources that work on {target}."
+    ),
+    Outcome.NOT_SUPPORTED: (
+        "The sources of {project} {version} cannot work on {target}, however they are built. "
+        "The project can release sources that do."
     ),
     Outcome.WALL_TIME: (
         "The build of {project} {version} for {target} took too long and was stopped."

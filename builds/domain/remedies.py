@@ -19,6 +19,11 @@ class CapBuildRequirement:
 
 
 @dataclass(frozen=True, slots=True)
+class RelaxBuildRequirements:
+    """Take exact and highest versions out of the build requirements that the sources declare."""
+
+
+@dataclass(frozen=True, slots=True)
 class AsOfReleaseDate:
     """Resolve build requirements as of the release's own date."""
 
@@ -42,6 +47,11 @@ class ShimModule:
     """Give what was removed from this standard module back, while the build runs and no longer."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LendCApi:
+    """Give C sources back what newer Pythons only renamed, or no longer let them assign to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +79,12 @@ class NotSupportedBySources:
 type Remedy = (
     AddBuildRequirement
     | CapBuildRequirement
+    | RelaxBuildRequirements
     | AsOfReleaseDate
     | RegenerateCython
     | CompilerFlags
     | ShimModule
+    | LendCApi
     | SystemPackage
     | HostToolchain
     | OlderInterpreter
@@ -82,10 +94,12 @@ type Remedy = (
 _KINDS: dict[str, type[Remedy]] = {
     "add-build-requirement": AddBuildRequirement,
     "cap-build-requirement": CapBuildRequirement,
+    "relax-build-requirements": RelaxBuildRequirements,
     "as-of-release-date": AsOfReleaseDate,
     "regenerate-cython": RegenerateCython,
     "compiler-flags": CompilerFlags,
     "shim-module": ShimModule,
+    "lend-c-api": LendCApi,
     "system-package": SystemPackage,
     "host-toolchain": HostToolchain,
     "older-interpreter": OlderInterpreter,
@@ -96,9 +110,11 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 APPLICABLE = (
     AddBuildRequirement,
     CapBuildRequirement,
+    RelaxBuildRequirements,
     RegenerateCython,
     CompilerFlags,
     ShimModule,
+    LendCApi,
     SystemPackage,
     HostToolchain,
 )

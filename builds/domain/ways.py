@@ -17,9 +17,11 @@ class Way:
 
     `cutoff`, when set, hides what was uploaded to the index later (ISO 8601 UTC).
     `requirements` are installed beside what the sources declare, all of it under `constraints`
-    (PEP 508 both); `flags` are added to the compiler's; `shims` names removed standard modules
-    that the build, and nothing after it, is lent; `cython` is the requirement to make C sources
-    anew with, where it is not empty.
+    (PEP 508 both); where it `is_relaxed`, without the exact and highest versions that the sources
+    declare. `flags` are added to the compiler's; `shims` names removed standard modules
+    that the build, and nothing after it, is lent, and `lends_c_api` does so for renamed parts of
+    Python's C interface; `cython` is the requirement to make C sources
+    anew with, where it is not empty, whatever the sources declare.
     `system` names files (`lber.h`, `cairo.pc`, `pg_config`) whose owners among the distribution's
     packages the build is shown, and `packages` such packages by their own names.
     `environment` is added to the build's; `toolchain` is what compiles.
@@ -31,8 +33,10 @@ class Way:
     cutoff: str | None = None
     requirements: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    is_relaxed: bool = False
     flags: tuple[str, ...] = ()
     shims: tuple[str, ...] = ()
+    lends_c_api: bool = False
     cython: str = ""
     system: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()

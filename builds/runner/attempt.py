@@ -16,7 +16,7 @@ import httpx
 from builds.domain.diagnosis import telling_line
 from builds.domain.outcomes import Outcome
 from builds.domain.targets import Target
-from builds.executors.base import Command, Ending, Executor, Handle, Mount
+from builds.executors.base import Command, Ending, Executor, Handle, Mount, Status
 from builds.runner.check import WheelLimits
 from builds.runner.download import FileCache
 from builds.runner.events import Emit, LogWritten, Stage, StageStarted
@@ -199,8 +199,11 @@ class Attempt:
         mounts: Iterable[Mount] = (),
         index: Path | None = None,
         cwd: Path = Path("/build"),
+        explain: Callable[[], str] = str,
     ) -> None:
         """Run one command to its end in a sandbox, its output in the log.
+
+        Of one that fails, `explain` may tell what its output does not.
 
         A command that exits with anything but 0 ends the job with `failure`; one that a limit
         stopped, with that limit's outcome; one that was killed, with a fault of the builder.
@@ -225,6 +228,7 @@ class Attempt:
         finally:
             self._handle = None
             handle.kill()
+        self._account(status)
         self.verify_lease()
         # SIGKILL with no limit behind it is the host's OOM killer, or another's cleaning up.
         if status.ending is Ending.KILLED or status.exit_code == -signal.SIGKILL:
@@ -232,7 +236,18 @@ class Attempt:
         if status.ending is not Ending.EXITED:
             raise self.problem(Outcome(status.ending.value), self.journal.evidence())
         if status.exit_code != 0:
+            if explanation := explain():
+                self.journal.say(explanation)
             raise self.problem(failure, self.journal.evidence() or _ended(status.exit_code))
+
+    def _account(self, status: Status) -> None:
+        """Add up what the job's commands took; `peak_memory` is the largest of one, in bytes."""
+        usage = self.report.setdefault(
+            "usage", {"cpu_seconds": 0.0, "wall_seconds": 0.0, "peak_memory": 0}
+        )
+        usage["cpu_seconds"] = round(usage["cpu_seconds"] + status.cpu_seconds, 3)
+        usage["wall_seconds"] = round(usage["wall_seconds"] + status.wall_seconds, 3)
+        usage["peak_memory"] = max(usage["peak_memory"], status.peak_memory or 0)
 
     def stop(self) -> None:
         """Kill what runs now, if anything does; called from the watching thread."""

@@ -1,10 +1,12 @@
 """Stages resolve and build: the project's own code runs here, in the sandbox."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 
 from builds.domain.outcomes import Outcome
 from builds.runner.attempt import Attempt
@@ -15,13 +17,17 @@ from builds.runner.workfolder import UntrustedFileError, list_left, read_left, t
 SOURCES = Path("/build/src")
 LONGEST_RESULT = 1 << 20
 MOST_REQUIREMENTS = 1000
+PKG_CONFIG_NAME = re.compile(r"\w[\w.+-]{0,63}", re.ASCII)
+MOST_NAMES = 6
+"""Packages that pkg-config does not have, named in one line."""
 
 
 def resolve(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:
     """Install what the build needs: what the sources declare, then what their backend asks for."""
     way = attempt.job.way
     cython = [way.cython] if way.cython else []
-    install_requirements(attempt, place, [*sdist.requires, *way.requirements, *cython])
+    declared = _declared(attempt, sdist.requires)
+    install_requirements(attempt, place, [*declared, *way.requirements, *cython])
     if cython:
         regenerate(attempt, place, sdist)
     call_hook(
@@ -32,7 +38,7 @@ def resolve(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:
         result="out/requires.json",
         failure=Outcome.REQUIREMENTS_UNRESOLVABLE,
     )
-    install_requirements(attempt, place, _asked_for(attempt, place))
+    install_requirements(attempt, place, _declared(attempt, _asked_for(attempt, place)))
     attempt.report["resolved"] = installed(place)
 
 
@@ -101,7 +107,18 @@ def call_hook(
         mounts=place.mounts,
         index=place.index,
         cwd=SOURCES / sdist.folder,
+        explain=lambda: _not_found(place),
     )
+
+
+def _not_found(place: Place) -> str:
+    """Tell what `inside/tools/pkg-config` noted: many builds keep silent about it."""
+    try:
+        noted = read_left(place.work, "out/pkg-config", limit=LONGEST_RESULT).decode()
+    except (UntrustedFileError, UnicodeDecodeError):
+        return ""
+    names = [name for name in dict.fromkeys(noted.split()) if PKG_CONFIG_NAME.fullmatch(name)]
+    return f"pkg-config has none of: {', '.join(names[:MOST_NAMES])}" if names else ""
 
 
 def _lent(shims: Sequence[str]) -> dict[str, str]:
@@ -120,6 +137,28 @@ def install_requirements(attempt: Attempt, place: Place, requirements: Sequence[
     if parsed:
         attempt.journal.say("installing " + ", ".join(parsed))
         install(attempt, place, parsed, failure=Outcome.REQUIREMENTS_UNRESOLVABLE)
+
+
+def _declared(attempt: Attempt, requirements: Sequence[str]) -> list[str]:
+    """Return what the sources require, without exact and highest versions on a relaxed way."""
+    if not attempt.job.way.is_relaxed:
+        return list(requirements)
+    return [relaxed(requirement) for requirement in requirements]
+
+
+def relaxed(requirement: str) -> str:
+    """Take exact and highest versions out of a requirement (PEP 508); what is none stays as it is.
+
+    >>> relaxed("numpy==1.17.3; python_version < '3.8'"), relaxed("setuptools>=40,<50")
+    ('numpy; python_version < "3.8"', 'setuptools>=40')
+    """
+    try:
+        parsed = Requirement(requirement)
+    except InvalidRequirement:
+        return requirement
+    kept = (each for each in parsed.specifier if each.operator in {">=", ">", "!="})
+    parsed.specifier = SpecifierSet(",".join(map(str, kept)))
+    return str(parsed)
 
 
 def _asked_for(attempt: Attempt, place: Place) -> list[str]:

@@ -21,6 +21,10 @@ from indexes.domain.names import NormalizedName
 INSIDE = Path("/opt/affineur")
 UV = INSIDE / "uv"
 PROGRAMS = INSIDE / "inside"
+C_API = PROGRAMS / "capi"
+"""Headers that come before the interpreter's of the same names, where a build is lent them."""
+TOOLS = PROGRAMS / "tools"
+"""Programs that come before the system's of the same names."""
 ENVIRONMENT = Path("/build/env")
 PYTHON = ENVIRONMENT / "bin" / "python"
 _DIST_INFO = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.(dist|egg)-info")
@@ -48,7 +52,7 @@ def variables(source_date_epoch: int, *, flags: Iterable[str] = ()) -> dict[str,
         "CXXFLAGS": complete,
         "HOME": "/build/home",
         "LC_ALL": "C.UTF-8",
-        "PATH": f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+        "PATH": f"{ENVIRONMENT}/bin:{TOOLS}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_INDEX_URL": INDEX_URL,
         "PIP_NO_INPUT": "1",
@@ -80,8 +84,12 @@ def make_place(
     index: Path,
     flags: Iterable[str] = (),
     constraints: Iterable[str] = (),
+    overrides: Iterable[str] = (),
 ) -> Place:
-    """Make the virtual environment; what is installed in it will obey `constraints`."""
+    """Make the virtual environment; what is installed in it will obey `constraints`.
+
+    `overrides` take the place of whatever else is required of the projects that they name.
+    """
     (work / "home").mkdir()
     mounts = (
         Mount(attempt.bench.uv, UV),
@@ -94,6 +102,9 @@ def make_place(
         (work / "constraints.txt").write_text(written)
         given |= dict.fromkeys(("UV_CONSTRAINT", "PIP_CONSTRAINT"), "/build/constraints.txt")
         given["UV_BUILD_CONSTRAINT"] = "/build/constraints.txt"
+    if written := "".join(f"{override}\n" for override in overrides):
+        (work / "overrides.txt").write_text(written)
+        given["UV_OVERRIDE"] = "/build/overrides.txt"
     place = Place(work, interpreter, mounts, given, proxy, index)
     attempt.run(
         [UV, "venv", "--quiet", "--no-project", "--python", interpreter.path, ENVIRONMENT],

@@ -87,12 +87,8 @@ class SdistFacts:
 
 
 def has_pyx(sources: Path) -> bool:
-    """Whether Cython sources lie beside the C or C++ of the same name."""
-    for _, _, names in os.walk(sources):
-        stems = {name[: -len(".pyx")] for name in names if name.endswith(".pyx")}
-        if any(f"{stem}{ending}" in names for stem in stems for ending in (".c", ".cpp")):
-            return True
-    return False
+    """Whether there are Cython sources, of which C or C++ can be made anew."""
+    return any(name.endswith(".pyx") for _, _, names in os.walk(sources) for name in names)
 
 
 class Kind(StrEnum):

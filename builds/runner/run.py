@@ -23,7 +23,7 @@ from builds.executors.base import Executor, ExecutorError
 from builds.runner.attempt import Attempt, Bench, Journal, utc_now
 from builds.runner.build import build, resolve
 from builds.runner.check import check_wheel, read_wheel
-from builds.runner.environment import make_place
+from builds.runner.environment import C_API, make_place
 from builds.runner.events import Emit, Ended, Stage
 from builds.runner.fetch import fetch
 from builds.runner.inspect import SdistFacts, has_pyx, read_sdist, unpack
@@ -129,8 +129,9 @@ def _run(attempt: Attempt) -> None:
             source_date_epoch=epoch,
             proxy=proxy,
             index=socket,
-            flags=job.way.flags,
+            flags=[*([f"-I{C_API}"] if job.way.lends_c_api else []), *job.way.flags],
             constraints=job.way.constraints,
+            overrides=filter(None, [job.way.cython]),
         )
         resolve(attempt, place, sdist)
         attempt.enter(Stage.BUILD)

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from builds import dispatch
 from builds.domain.diagnosis import diagnose
-from builds.domain.ladder import Sources, Step, Tried, next_step
+from builds.domain.ladder import Sources, Step, Tried, next_step, proof_against
 from builds.domain.outcomes import FARM_FAULTS, Outcome
 from builds.domain.retries import retry_delay
 from builds.domain.states import (
@@ -64,10 +64,8 @@ def conclude_attempt(
         return False
     if outcome in FARM_FAULTS:
         _retry_or_give_up(build, outcome, message, at)
-    elif next_step(steps_tried(build), sources=sources_of_build(build), at=at) is not None:
-        _requeue(build, not_before=None)
     else:
-        _fail(build, outcome, message, at)
+        _climb_or_fail(build, outcome, message, at)
     transaction.on_commit(lambda: discard_staged(attempt_id=attempt_id))
     transaction.on_commit(dispatch.wake)
     return True
@@ -107,12 +105,30 @@ def steps_tried(build: Build) -> list[Tried]:
 
 def sources_of_build(build: Build) -> Sources:
     """Return what the ladder has to know of a build's release and target."""
-    has_pyx = Attempt.objects.filter(
-        build__project=build.project_id,
-        build__version=build.version,
-        report__sdist__has_pyx=True,
-    ).exists()
-    return Sources(parse_target(build.target).minor, build.sdist_uploaded_at, has_pyx)
+    attempts = Attempt.objects.filter(build__project=build.project_id, build__version=build.version)
+    spent = attempts.filter(created_at__gte=build.queued_at).values_list(
+        "report__usage__cpu_seconds", flat=True
+    )
+    return Sources(
+        minor=parse_target(build.target).minor,
+        uploaded_at=build.sdist_uploaded_at,
+        has_pyx=attempts.filter(report__sdist__has_pyx=True).exists(),
+        cpu_seconds=sum(filter(None, spent)),
+    )
+
+
+def _climb_or_fail(build: Build, outcome: Outcome, message: str, at: datetime) -> None:
+    history, sources = steps_tried(build), sources_of_build(build)
+    if next_step(history, sources=sources, at=at) is not None:
+        _requeue(build, not_before=None)
+    elif (proof := proof_against(history, sources=sources)) is not None:
+        sentence = Outcome.NOT_SUPPORTED.sentence(
+            project=build.project.name, version=build.version, target=build.target
+        )
+        told = f"{sentence} {proof.diagnosis.explanation} The proof: {proof.diagnosis.evidence}"
+        _fail(build, Outcome.NOT_SUPPORTED, told, at)
+    else:
+        _fail(build, outcome, message, at)
 
 
 def _retry_or_give_up(build: Build, outcome: Outcome, message: str, at: datetime) -> None:

@@ -13,6 +13,7 @@ from builds.domain.ladder import (
     FIRST,
     INTERPRETER_RELEASED,
     MOST_ATTEMPTS,
+    MOST_CPU_SECONDS,
     REMEDIED,
     RUNGS,
     Sources,
@@ -21,6 +22,7 @@ from builds.domain.ladder import (
     Won,
     next_rung,
     next_step,
+    proof_against,
 )
 from builds.domain.outcomes import FARM_FAULTS, Outcome
 from builds.domain.remedies import (
@@ -29,8 +31,9 @@ from builds.domain.remedies import (
     CompilerFlags,
     RegenerateCython,
     ShimModule,
+    SystemPackage,
 )
-from builds.domain.ways import HOST
+from builds.domain.ways import HOST, PORTABLE
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 UPLOADED = datetime(2020, 11, 14, 3, tzinfo=UTC)
@@ -226,3 +229,29 @@ def test_a_fault_of_the_farm_never_climbs(sources, said, faults) -> None:
     assert next_step([*history, *ours], sources=sources, at=AT) == next_step(
         history, sources=sources, at=AT
     )
+
+
+def test_what_was_spent_on_a_release_bounds_its_builds() -> None:
+    spent = Sources(minor=12, uploaded_at=UPLOADED, cpu_seconds=MOST_CPU_SECONDS + 1)
+
+    assert next_step([], sources=spent, at=AT) == FIRST
+    assert next_step([tried(LINES[0])], sources=spent, at=AT) is None
+
+
+def test_a_step_proves_that_sources_cannot_work() -> None:
+    regenerated = Step(None, (RegenerateCython("cython<3"),))
+    history = [tried(LINES[7]), tried("ValueError: who knows", regenerated)]
+
+    proof = proof_against(history, sources=Sources(minor=12, has_pyx=True))
+
+    assert proof is history[0]
+    assert proof_against([tried("ValueError: who knows")], sources=OLD) is None
+
+
+def test_a_missing_library_is_asked_of_the_distribution_and_inherited() -> None:
+    step = next_step([tried(LINES[8])], sources=OLD, at=AT)
+
+    assert step == Step(None, (SystemPackage("foo.h"),))
+    assert step.way_with(PORTABLE).system == ("foo.h",)
+    assert step.way_with(PORTABLE).toolchain == HOST
+    assert next_step([], sources=OLD, at=AT, won=[Won(step, minor=13)]) == step

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builds.domain.diagnosis import RULES
 from builds.domain.remedies import ShimModule
+from builds.domain.rules import RULES
 from builds.runner.inside import regenerate
 
 SHIMS = Path(regenerate.__file__).parent / "shims"

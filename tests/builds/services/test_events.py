@@ -196,7 +196,7 @@ def test_a_fault_of_the_project_ends_the_build(job: Job) -> None:
     attempt = attempt_of(job)
     assert (attempt.state, attempt.build.state) == (AttemptState.FAILED, BuildState.FAILED)
     assert attempt.build.outcome == attempt.outcome == Outcome.IMPORT_FAILED
-    assert attempt.build.message == "It ended with import-failed."
+    assert attempt.build.message.startswith("It ended with import-failed. ")
     assert attempt.evidence == "error: the line that shows it"
     assert attempt.build.ended_at == AT
 
@@ -282,8 +282,9 @@ def test_a_failure_is_explained(job: Job) -> None:
     assert (diagnosis["code"], diagnosis["turn"]) == ("missing-header", "farm")
     assert diagnosis["remedies"] == [{"confidence": 0.8, "kind": "system-package", "owns": "foo.h"}]
     assert attempt.turn is Turn.FARM
-    assert attempt.build.message == attempt.message
     assert attempt.message.startswith("It ended with build-failed. The C sources need foo.h, ")
+    assert attempt.build.state == BuildState.QUEUED
+    assert claim_one(AT).way.system == ("foo.h",)
 
 
 def test_a_diagnosis_is_not_the_builders_to_make(job: Job) -> None:
@@ -297,8 +298,8 @@ def test_a_diagnosis_is_not_the_builders_to_make(job: Job) -> None:
 def test_an_unknown_failure_has_a_fingerprint(job: Job) -> None:
     take(job)
 
-    say(job, ended(Outcome.BUILD_FAILED))
+    say(job, replace(ended(Outcome.BUILD_FAILED), evidence="the line that shows it"))
 
     diagnosis = attempt_of(job).report["diagnosis"]
     assert diagnosis["code"] == "unknown"
-    assert diagnosis["fingerprint"] == "/build-failed: error: the line that shows it"
+    assert diagnosis["fingerprint"] == "/build-failed: the line that shows it"
