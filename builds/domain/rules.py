@@ -201,6 +201,18 @@ RULES: tuple[Rule, ...] = (
         (),
         frozenset({SMOKE}),
     ),
+    Rule(
+        "other-python-needed",
+        Turn.PROJECT,
+        _line(
+            r"([Rr]equires?|[Nn]eeds?|[Oo]nly supports?|[Mm]ust (be|use)) (at least )?[Pp]ython"
+            r"( version)?s? ?(>=? ?|<=? ?)?[23]\.\d+|[Pp]ython (3\.\d+|version) .*not supported"
+        ),
+        "The sources say themselves that they are for other versions of Python. The project can "
+        "declare it in Requires-Python.",
+        (_NOT_SUPPORTED,),
+        BUILDING | {SMOKE},
+    ),
     # What Python 3 never had.
     Rule(
         "python-2-only",
@@ -713,7 +725,7 @@ RULES: tuple[Rule, ...] = (
         _line(
             r"((?P<name>[\w.+-]*-?config|[\w.+-]+_config) (executable )?(not found|is required)"
             r"|(?P<a>[\w.+-]+): (command )?not found$"
-            r"|No such file or directory: <'>(?P<b>[\w.+-]+)<'>(?! -> )$"
+            r"|No such file or directory: <'>(?P<b>[\w.+-]+)<'>(: <'>[\w.+-]+<'>)?$"
             r"|unable to execute <'>?(?P<c>[\w.+-]+)<'>?: No such file"
             r"|command <'>(?P<d>[\w.+-]+)<'> failed: No such file"
             r"|(?P<e>[\w.+-]+) (must be|is not) installed (and|or) (in|on) (your )?PATH)"

@@ -165,6 +165,45 @@ HOLLOW = Sdist(
     },
 )
 
+OLD_C_API = Sdist(
+    "old-c-demo",
+    "1.0",
+    {
+        "setup.py": _setup("old-c-demo", 'ext_modules=[Extension("_speed", ["speed.c"])]'),
+        "speed.c": C_SOURCE.replace(
+            "{ return PyModule_Create(&module); }",
+            "{\n"
+            '    static PyTypeObject type = {PyVarObject_HEAD_INIT(NULL, 0) "_speed.Type"};\n'
+            "    unsigned char bytes[8];\n"
+            "    Py_TYPE(&type) = &PyType_Type;\n"
+            "    if (_PyFloat_Pack8(1.0, bytes, 1)) return NULL;\n"
+            "    return PyModule_Create(&module);\n"
+            "}",
+        ),
+    },
+)
+
+SILENT_ABOUT_A_LIBRARY = Sdist(
+    "silent-demo",
+    "1.0",
+    {
+        "setup.py": "import subprocess\n"
+        "if subprocess.call(['pkg-config', '--exists', 'nowhere-1.0 >= 2'], "
+        "stderr=subprocess.DEVNULL):\n"
+        "    raise Exception('cannot build without it')\n"
+    },
+)
+
+PINNED = Sdist(
+    "pinned-demo",
+    "1.0",
+    {
+        "pyproject.toml": SETUPTOOLS.replace('"setuptools"', '"setuptools==0.0.1"')
+        + '[project]\nname = "pinned-demo"\nversion = "1.0"\n',
+        "pinned_demo/__init__.py": "",
+    },
+)
+
 OLD_SETUP = Sdist(
     "old-demo",
     "1.0",

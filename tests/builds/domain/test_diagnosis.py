@@ -231,6 +231,12 @@ def missing(name: str) -> str:
         (NETWORK, "build", "network-needed", None),
         (KILLED, "build", "out-of-memory", CompilerFlags("-O1")),
         (UNBUILDABLE, "resolve", "requirement-unbuildable", RelaxBuildRequirements()),
+        (
+            "Demo requires Python version 3.8 or later (3.7 detected).\n",
+            "resolve",
+            "other-python-needed",
+            NotSupportedBySources(),
+        ),
         (UNBUILDABLE, "smoke", "dependency-unbuildable", None),
         (PRINT, "build", "python-2-only", NotSupportedBySources()),
         (missing("urllib2"), "build", "python-2-only", NotSupportedBySources()),

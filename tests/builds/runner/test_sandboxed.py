@@ -14,6 +14,7 @@ import pytest
 from builds.domain.diagnosis import diagnose
 from builds.domain.ladder import FIRST, Sources, Tried, next_step
 from builds.domain.outcomes import Outcome
+from builds.domain.remedies import LendCApi, RelaxBuildRequirements
 from builds.domain.ways import HOST, Way
 from builds.executors.usage import processes_of
 from builds.runner.events import Event, StageStarted
@@ -281,6 +282,43 @@ def test_a_build_reaches_nothing_but_the_index(real_farm: Farm) -> None:
     assert run.end.outcome == Outcome.BUILT, run.log
     assert "upstream itself: [Errno 111] Connection refused" in run.log
     assert "beside the index: 404" in run.log
+
+
+def climbs(farm: Farm, sdist: Sdist) -> list[tuple[str, str, tuple[object, ...]]]:
+    """Build up the ladder: of each step how it ended, its diagnosis and what was done."""
+    history: list[Tried] = []
+    told = []
+    while step := next_step(
+        history, sources=Sources(minor=13), at=datetime(2026, 6, 1, tzinfo=UTC)
+    ):
+        run = farm.run(farm.job(sdist, way=step.way_with(HOST)))
+        ended = Outcome(run.end.outcome)
+        found = diagnose(run.end.evidence, stage=run.stages[-1], outcome=ended)
+        told.append((ended.value, found.code, step.remedies))
+        if ended is Outcome.BUILT:
+            break
+        history.append(Tried(step, ended, found))
+    return told
+
+
+def test_sources_for_an_older_c_interface_are_lent_it(real_farm: Farm) -> None:
+    first, second = climbs(real_farm, sdists.OLD_C_API)
+
+    assert first[:2] == (Outcome.BUILD_FAILED, "removed-c-api")
+    assert (second[0], second[2]) == (Outcome.BUILT, (LendCApi(),))
+
+
+def test_a_version_that_cannot_be_had_is_let_go(real_farm: Farm) -> None:
+    first, second = climbs(real_farm, sdists.PINNED)
+
+    assert first[:2] == (Outcome.REQUIREMENTS_UNRESOLVABLE, "requirement-unavailable")
+    assert (second[0], second[2]) == (Outcome.BUILT, (RelaxBuildRequirements(),))
+
+
+def test_what_pkg_config_lacks_is_told_where_the_build_keeps_silent(real_farm: Farm) -> None:
+    run = real_farm.run(real_farm.job(sdists.SILENT_ABOUT_A_LIBRARY))
+
+    assert run.end.evidence == "pkg-config has none of: nowhere-1.0"
 
 
 def test_a_setup_that_needs_a_removed_module_is_built_on_the_second_step(real_farm: Farm) -> None:
