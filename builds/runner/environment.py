@@ -65,6 +65,8 @@ def variables(source_date_epoch: int, *, flags: Iterable[str] = ()) -> dict[str,
         "TZ": "UTC",
         "UV_CACHE_DIR": "/build/cache",
         "UV_DEFAULT_INDEX": INDEX_URL,
+        # A build that upstream fails is tried again as a whole, later.
+        "UV_HTTP_RETRIES": "1",
         # The index proxy hands a file out once it has it whole.
         "UV_HTTP_TIMEOUT": "900",
         "UV_NO_CONFIG": "1",

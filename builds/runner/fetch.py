@@ -29,9 +29,7 @@ def fetch(attempt: Attempt) -> Path:
         raise attempt.problem(Outcome.SDIST_TOO_LARGE, f"{sdist.size} bytes")
     attempt.journal.say(f"fetching {sdist.filename}, sha256 {sdist.sha256}")
     try:
-        descriptor = attempt.bench.cache.open(
-            sdist.url, sdist.sha256, limit=limit, is_live=attempt.is_live
-        )
+        descriptor = _open(attempt, limit)
     except StoppedError as error:
         raise LeaseGoneError from error
     except DownloadError as error:
@@ -44,3 +42,13 @@ def fetch(attempt: Attempt) -> Path:
             file.write(chunk)
     attempt.journal.say(f"fetched {path.stat().st_size} bytes")
     return path
+
+
+def _open(attempt: Attempt, limit: int) -> int:
+    """Have the file of another hash sent once more: what damaged it may have been on the way."""
+    sdist, cache = attempt.job.sdist, attempt.bench.cache
+    try:
+        return cache.open(sdist.url, sdist.sha256, limit=limit, is_live=attempt.is_live)
+    except WrongHashError as error:
+        attempt.journal.say(f"{error}; asking once more")
+        return cache.open(sdist.url, sdist.sha256, limit=limit, is_live=attempt.is_live)

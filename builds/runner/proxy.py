@@ -28,6 +28,7 @@ from builds.runner.download import (
     FileCache,
     GoneError,
     UnreachableError,
+    WrongHashError,
 )
 from indexes.domain.names import NormalizedName, parse_project_name
 from indexes.domain.negotiation import ACCEPT, HTML, JSON, PLAIN_HTML, choose
@@ -82,7 +83,7 @@ class IndexProxy:
         self._files: dict[str, ListedFile] = {}
         self.downloaded: list[Downloaded] = []
         self.unreachable: list[str] = []
-        """What upstream was asked for and did not answer: then no failure is the project's."""
+        """What upstream did not answer as it had announced: then no failure is the project's."""
 
     def page(self, name: NormalizedName) -> ProjectPage | None:
         """Return the project's page, its files at `/files/`; None when upstream has none."""
@@ -109,7 +110,7 @@ class IndexProxy:
     def _cached(self, url: str, sha256: str, limit: int) -> int:
         try:
             return self._cache.open(url, sha256, limit=limit, is_live=self._is_live)
-        except UnreachableError as error:
+        except (UnreachableError, WrongHashError) as error:
             self.unreachable.append(str(error))
             raise
 

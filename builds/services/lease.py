@@ -44,7 +44,8 @@ def show_lease(*, attempt_id: UUID, token: str, builder: str, at: datetime) -> b
         return _take(attempt_id, builder, at)
     if state not in _HELD:
         return False
-    if at - heartbeat_at < _heartbeat_interval():
+    # A clock that was put back leaves heartbeats in the future.
+    if timedelta() <= at - heartbeat_at < _heartbeat_interval():
         return True
     return bool(Attempt.objects.filter(pk=attempt_id, state__in=_HELD).update(heartbeat_at=at))
 

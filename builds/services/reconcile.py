@@ -9,7 +9,8 @@ from django.db.models import Q, QuerySet
 
 from builds import dispatch
 from builds.domain.outcomes import Outcome
-from builds.domain.states import AttemptState
+from builds.domain.retries import retry_delay
+from builds.domain.states import AttemptState, BuildState
 from builds.models import Attempt, Build
 from builds.services.claim import TAKE_SECONDS
 from builds.services.conclude import conclude_attempt
@@ -23,6 +24,7 @@ SWEPT = 200
 
 def reconcile(*, at: datetime) -> None:
     """Bring every attempt that nobody looks after any more to its end, and wake the queue."""
+    _bear_a_clock_put_back(at)
     lease_ends = at - timedelta(seconds=settings.AFFINEUR_LEASE_SECONDS)
     for attempt_id in _ids(Q(state=AttemptState.RUNNING.value, heartbeat_at__lt=lease_ends)):
         _lose(attempt_id, "Its builder fell silent.", at)
@@ -39,6 +41,22 @@ def reconcile(*, at: datetime) -> None:
         discard_staged(attempt_id=attempt_id)
     if Build.objects.claimable(at=at).exists():
         dispatch.wake()
+
+
+def _bear_a_clock_put_back(at: datetime) -> None:
+    """Bring what lies in the future back to now: else nobody would look at it until then."""
+    Attempt.objects.filter(
+        state__in=[AttemptState.RUNNING.value, AttemptState.JUDGING.value],
+        heartbeat_at__gt=at + timedelta(seconds=settings.AFFINEUR_LEASE_SECONDS),
+    ).update(heartbeat_at=at)
+    Attempt.objects.filter(
+        state=AttemptState.LEASED.value, created_at__gt=at + timedelta(seconds=TAKE_SECONDS)
+    ).update(created_at=at)
+    longest = retry_delay(settings.AFFINEUR_FARM_RETRIES, retries=settings.AFFINEUR_FARM_RETRIES)
+    if longest is not None:
+        Build.objects.filter(state=BuildState.QUEUED.value, not_before__gt=at + longest).update(
+            not_before=at
+        )
 
 
 def _ids(those: Q) -> QuerySet[Attempt, UUID]:
