@@ -28,6 +28,7 @@ from builds.conf import BuilderConfig, builder_config
 from builds.domain.outcomes import Outcome
 from builds.executors.base import ExecutorError
 from builds.executors.sandbox import SandboxExecutor, clean_slot
+from builds.runner.apt import Apt
 from builds.runner.attempt import Bench
 from builds.runner.download import FileCache, upstream_client
 from builds.runner.events import Emit, Ended, Event, event_to_json
@@ -110,6 +111,7 @@ def _run_in(
                 client=client,
                 uv=Path(uv.find_uv_bin()),
                 interpreters=interpreters(),
+                system=system_packages(config),
             )
             run_job(job, executor=executor, emit=emit, bench=bench, is_live=is_live)
         slot.clean()
@@ -136,6 +138,14 @@ def interpreters() -> tuple[Interpreter, ...]:
     held = ", ".join(f"{item.tag} ({item.path})" for item in found)
     logger.info("interpreters: %s", held or "none; set AFFINEUR_INTERPRETERS")
     return found
+
+
+def system_packages(config: BuilderConfig) -> Apt | None:
+    """Where builds get packages of the distribution, if they get any; all slots share it."""
+    if config.system == "none" or not Apt.is_here():
+        return None
+    sources = Path(config.system) if config.system else None
+    return Apt(config.root / "system", sources=sources)
 
 
 class Lease:
@@ -304,6 +314,8 @@ class Stop:
 def prepare(**_: Any) -> None:
     """Clean what a builder that died has left, and say what this one has."""
     interpreters()
+    system = system_packages(config)
+    logger.info("system packages: %s", f"of {system.name}" if system else "none")
     for number in range(config.slots):
         with held_slot(config, number) as slot, suppress(ExecutorError):
             if slot is not None:

@@ -33,6 +33,12 @@ class BuilderConfig:
     """AFFINEUR_CONTACT: sent upstream, so that its operators know whom to write to."""
     cache: int = 4096 * MEBIBYTE
     """AFFINEUR_BUILDER_CACHE: bytes of downloaded files that are kept for later builds."""
+    system: str = ""
+    """AFFINEUR_SYSTEM_PACKAGES: where packages of the distribution come from that builds need.
+
+    Empty for the machine's own sources, where it has apt; a file as in sources.list(5) for
+    others; `none` for no packages.
+    """
 
 
 def _slot_uid_for(root: Path) -> int:
@@ -50,4 +56,5 @@ def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig
         name=environment.get("AFFINEUR_BUILDER_NAME", os.uname().nodename),
         contact=environment.get("AFFINEUR_CONTACT", ""),
         cache=int(environment.get("AFFINEUR_BUILDER_CACHE", str(4096 * MEBIBYTE))),
+        system=environment.get("AFFINEUR_SYSTEM_PACKAGES", ""),
     )

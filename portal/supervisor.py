@@ -114,6 +114,7 @@ BUILDER_SETTINGS = frozenset(
         "AFFINEUR_CONTACT",
         "AFFINEUR_INTERPRETERS",
         "AFFINEUR_SLOT_UID",
+        "AFFINEUR_SYSTEM_PACKAGES",
     }
 )
 

@@ -25,6 +25,7 @@ class Command:
     `work` is shown writable at `/build`, which is also the working directory unless `cwd`
     says otherwise. `index_socket` is the Unix socket of the index proxy: inside, it answers on
     `http://127.0.0.1:{INDEX_PORT}`; without it there is no network at all.
+    `system` is a folder whose `usr` is shown merged over the host's, read-only as that is.
     The environment is exactly `environment` plus what the executor needs to run.
     """
 
@@ -33,6 +34,7 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
     mounts: Sequence[Mount] = ()
     index_socket: Path | None = None
+    system: Path | None = None
     cwd: Path = Path("/build")
     limits: Limits = field(default_factory=Limits)
 

@@ -27,7 +27,7 @@ CPU_MARGIN = 5
 """Seconds; the watch over the whole group comes first."""
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x4_0000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 0x1000, 0x4000, 0x4_0000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -49,8 +49,7 @@ def launch(
             group.join()
         with contextlib.suppress(OSError):  # what the machine kills first when it is short
             _write("/proc/self/oom_score_adj", "1000")
-        if config["uid"] is not None:
-            _show(config["stage"])
+        _arrange(config)
         _limit(config["limits"], group)
         become(config["uid"])
         os.umask(0o022)
@@ -95,10 +94,42 @@ def adopt_orphans() -> None:
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _show(stage: list[list[str]]) -> None:
-    """Bind each source to its place below STAGE, in a mount namespace of our own."""
-    os.unshare(os.CLONE_NEWNS)
+def _arrange(config: dict[str, Any]) -> None:
+    """Show what bubblewrap is to find, in a mount namespace of our own where one is needed."""
+    is_root, system = config["uid"] is not None, config["system"]
+    if not is_root and system is None:
+        return
+    _unshare_mounts(is_root=is_root)
+    if system is not None:
+        _merge(system)
+    if is_root:
+        _show(config["stage"])
+
+
+def _unshare_mounts(*, is_root: bool) -> None:
+    if is_root:
+        os.unshare(os.CLONE_NEWNS)
+    else:
+        user, group = os.geteuid(), os.getegid()
+        os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNS)
+        # Nobody new (user_namespaces(7)); the capabilities that come with it end at the exec.
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{user} {user} 1")
+        _write("/proc/self/gid_map", f"{group} {group} 1")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
+
+
+def _merge(system: str) -> None:
+    """Lay the folder's `usr` over the host's. An ordinary user needs Linux 5.11 for it."""
+    # By its number, because a path may hold what separates layers.
+    added = os.open(f"{system}/usr", os.O_PATH)
+    layers = f"lowerdir=/proc/self/fd/{added}:/usr"
+    mount("overlay", "/usr", "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, layers)
+    os.close(added)
+
+
+def _show(stage: list[list[str]]) -> None:
+    """Bind each source to its place below STAGE."""
     sources = [os.open(source, os.O_PATH) for source, _ in stage]
     mount("tmpfs", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m")
     for opened, (_, place) in zip(sources, stage, strict=True):

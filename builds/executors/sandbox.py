@@ -128,12 +128,14 @@ class SandboxExecutor:
         (own / "seccomp").write_bytes(seccomp_program())
 
     def _configuration(self, command: Command) -> dict[str, Any]:
-        for path in (command.work, *(mount.source for mount in command.mounts)):
+        shown = [command.work, *(mount.source for mount in command.mounts)]
+        for path in [*shown, command.system] if command.system else shown:
             self._refuse_links(path)
         stage = Stage(is_used=self.uid is not None)
         return {
             "argv": [self._bubblewrap, *self._arguments(command, stage)],
             "stage": stage.sources,
+            "system": str(command.system.absolute()) if command.system else None,
             "uid": self.uid,
             "seccomp": str(self.folder / "sandbox" / "seccomp"),
             "hierarchy": self._hierarchy.to_json() if self._hierarchy else None,

@@ -23,6 +23,7 @@ from builds.runner.events import Emit, LogWritten, Stage, StageStarted
 from builds.runner.inspect import SdistLimits
 from builds.runner.interpreters import Interpreter
 from builds.runner.job import Job
+from builds.runner.packages import SystemPackages
 from builds.runner.problems import JobProblem, LeaseGoneError
 
 PIECE = 16 * 1024
@@ -43,6 +44,8 @@ class Bench:
     client: httpx.Client
     uv: Path
     interpreters: tuple[Interpreter, ...]
+    system: SystemPackages | None = None
+    """Where packages of the distribution come from, when builds may have any."""
     sdist_limits: SdistLimits = field(default_factory=SdistLimits)
     wheel_limits: WheelLimits = field(default_factory=WheelLimits)
     uploads: int = 4
@@ -198,6 +201,7 @@ class Attempt:
         environment: Mapping[str, str] | None = None,
         mounts: Iterable[Mount] = (),
         index: Path | None = None,
+        system: Path | None = None,
         cwd: Path = Path("/build"),
         explain: Callable[[], str] = str,
     ) -> None:
@@ -216,6 +220,7 @@ class Attempt:
             environment=environment or {},
             mounts=tuple(mounts),
             index_socket=index,
+            system=system,
             cwd=cwd,
             limits=self.job.limits,
         )

@@ -76,6 +76,7 @@ def regenerate(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:
         failure=Outcome.BUILD_FAILED,
         environment=place.variables,
         mounts=place.mounts,
+        system=place.system,
         cwd=SOURCES / sdist.folder,
     )
 
@@ -106,6 +107,7 @@ def call_hook(
         environment={**place.variables, **_lent(attempt.job.way.shims)},
         mounts=place.mounts,
         index=place.index,
+        system=place.system,
         cwd=SOURCES / sdist.folder,
         explain=lambda: _not_found(place),
     )

@@ -32,7 +32,10 @@ _DIST_INFO = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.(dist|egg)-info")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A work folder with a virtual environment in it, and its way to the index."""
+    """A work folder with a virtual environment in it, and its way to the index.
+
+    `system` holds what is shown of system packages, as `Command.system`.
+    """
 
     work: Path
     interpreter: Interpreter
@@ -40,6 +43,7 @@ class Place:
     variables: Mapping[str, str]
     proxy: IndexProxy
     index: Path
+    system: Path | None = None
 
 
 def variables(source_date_epoch: int, *, flags: Iterable[str] = ()) -> dict[str, str]:
@@ -87,6 +91,7 @@ def make_place(
     flags: Iterable[str] = (),
     constraints: Iterable[str] = (),
     overrides: Iterable[str] = (),
+    system: Path | None = None,
 ) -> Place:
     """Make the virtual environment; what is installed in it will obey `constraints`.
 
@@ -107,13 +112,14 @@ def make_place(
     if written := "".join(f"{override}\n" for override in overrides):
         (work / "overrides.txt").write_text(written)
         given["UV_OVERRIDE"] = "/build/overrides.txt"
-    place = Place(work, interpreter, mounts, given, proxy, index)
+    place = Place(work, interpreter, mounts, given, proxy, index, system)
     attempt.run(
         [UV, "venv", "--quiet", "--no-project", "--python", interpreter.path, ENVIRONMENT],
         work=work,
         failure=Outcome.BUILDER_FAULT,
         environment=place.variables,
         mounts=mounts,
+        system=place.system,
     )
     return place
 
@@ -131,6 +137,7 @@ def install(
             environment=place.variables,
             mounts=place.mounts,
             index=place.index,
+            system=place.system,
         )
     except JobProblem as problem:
         if problem.outcome is failure and len(place.proxy.unreachable) > seen:

@@ -44,8 +44,8 @@ class Ended:
 
     `report` holds what was found on the way (see `builds.runner.run`): "interpreter",
     "resolved" (build requirements: name, version, filename, sha256), "runtime" (what smoke
-    installed), "wheel" (filename, sha256, size, uploaded as), "grafted", "modules",
-    "log_sha256", "limits", "builder", "source_date_epoch".
+    installed), "system" (packages of the distribution), "wheel" (filename, sha256, size,
+    uploaded as), "grafted", "modules", "log_sha256", "limits", "builder", "source_date_epoch".
     """
 
     outcome: str

@@ -50,6 +50,10 @@ UNSOUND = (
     OverflowError,
 )
 """What the readers of archives raise for one that is broken."""
+MOST_EXTERNAL = 50
+"""Entries of `[external]` that are looked at."""
+LONGEST_EXTERNAL = 200
+"""Letters of one."""
 _BACKEND = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?")
 
 
@@ -84,6 +88,8 @@ class SdistFacts:
     backend_path: tuple[str, ...]
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Name, Version and the like of PKG-INFO; empty without one."""
+    external: tuple[str, ...] = ()
+    """What the build needs beside Python packages, as PEP 725 names it."""
 
 
 def has_pyx(sources: Path) -> bool:
@@ -486,9 +492,9 @@ def _read_pyproject(
         pyproject = tomllib.loads(document.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed("its pyproject.toml is not TOML", str(error)) from error
-    system = pyproject.get("build-system")
+    system, external = pyproject.get("build-system"), _external(pyproject.get("external"))
     if system is None:
-        return SdistFacts(top, epoch, LEGACY_REQUIRES, LEGACY_BACKEND, (), metadata)
+        return SdistFacts(top, epoch, LEGACY_REQUIRES, LEGACY_BACKEND, (), metadata, external)
     if not isinstance(system, dict) or "requires" not in system:
         raise malformed("its [build-system] names no `requires`", "pyproject.toml")
     backend = system.get("build-backend", LEGACY_BACKEND)
@@ -501,7 +507,21 @@ def _read_pyproject(
         backend=backend,
         backend_path=_strings(system, "backend-path"),
         metadata=metadata,
+        external=external,
     )
+
+
+def _external(table: Any) -> tuple[str, ...]:
+    """What the `[external]` table requires (PEP 725, a draft): one of another shape says nothing.
+
+    Optional dependencies are left out, as pip leaves out extras.
+    """
+    if not isinstance(table, dict):
+        return ()
+    lists = [table.get(key) for key in ("build-requires", "host-requires", "dependencies")]
+    named = [item for value in lists if isinstance(value, list) for item in value]
+    short = [item for item in named if isinstance(item, str) and len(item) <= LONGEST_EXTERNAL]
+    return tuple(dict.fromkeys(short))[:MOST_EXTERNAL]
 
 
 def _strings(table: Mapping[str, Any], key: str) -> tuple[str, ...]:

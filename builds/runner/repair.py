@@ -27,10 +27,12 @@ def repair(
     interpreter: Interpreter,
     epoch: int,
     said: str = "",
+    system: Path | None = None,
 ) -> Path:
     """Return the wheel to go on with: a new one, or `wheel` itself when it holds no ELF file.
 
-    `said` is the line of the build's log that tells most, should an extension be missing.
+    `said` is the line of the build's log that tells most, should an extension be missing;
+    `system` what the build was shown of system packages, whose libraries it may have linked.
     """
     if not facts.elf:
         if not facts.is_pure:
@@ -66,6 +68,7 @@ def repair(
         failure=Outcome.REPAIR_FAILED,
         environment=variables(epoch) | {"PATH": path},
         mounts=[*own, *(mount for mount in interpreter.mounts if mount not in own)],
+        system=system,
     )
     wheels = list_left(work, "wheels")
     if len(wheels) != 1:

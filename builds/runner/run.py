@@ -3,8 +3,9 @@
 Whatever happens, it ends with exactly one `Ended`. Its `report` holds, as far as the job came:
 "builder", "target", "limits", "log_sha256"; "interpreter" (tag, version, soabi, libc, path);
 "source_date_epoch"; "sdist" (what it says of itself); "way" (what of the job changed the build);
-"resolved" and "runtime" (name, version, filename, sha256, url each); "grafted" (members that
-repair added); "modules"; "wheel" (filename, sha256, size, uploaded_as).
+"resolved" and "runtime" (name, version, filename, sha256, url each); "system" (distribution,
+files found, packages unpacked); "grafted" (members that repair added); "modules"; "wheel"
+(filename, sha256, size, uploaded_as).
 """
 
 import logging
@@ -33,6 +34,7 @@ from builds.runner.problems import JobProblem, LeaseGoneError
 from builds.runner.proxy import IndexProxy
 from builds.runner.repair import repair
 from builds.runner.smoke import smoke
+from builds.runner.system import provide
 from builds.runner.upload import upload
 from indexes.domain.names import parse_project_name
 
@@ -120,6 +122,7 @@ def _run(attempt: Attempt) -> None:
         )
 
     attempt.enter(Stage.RESOLVE)
+    system = provide(attempt, sdist.external)
     proxy = index(cutoff)
     with proxy.serve(attempt.folder("index")) as socket:
         place = make_place(
@@ -129,9 +132,14 @@ def _run(attempt: Attempt) -> None:
             source_date_epoch=epoch,
             proxy=proxy,
             index=socket,
-            flags=[*([f"-I{C_API}"] if job.way.lends_c_api else []), *job.way.flags],
+            flags=[
+                *([f"-I{C_API}"] if job.way.lends_c_api else []),
+                *job.way.flags,
+                *system.flags,
+            ],
             constraints=job.way.constraints,
             overrides=filter(None, [job.way.cython]),
+            system=system.folder,
         )
         resolve(attempt, place, sdist)
         attempt.enter(Stage.BUILD)
@@ -140,7 +148,15 @@ def _run(attempt: Attempt) -> None:
 
     attempt.enter(Stage.REPAIR)
     facts = read_wheel(wheel, bench.wheel_limits)
-    wheel = repair(attempt, wheel, facts, interpreter=interpreter, epoch=epoch, said=said)
+    wheel = repair(
+        attempt,
+        wheel,
+        facts,
+        interpreter=interpreter,
+        epoch=epoch,
+        said=said,
+        system=system.folder,
+    )
 
     attempt.enter(Stage.CHECK)
     facts = read_wheel(wheel, bench.wheel_limits)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -184,6 +185,7 @@ def _build_definition(attempt: Attempt) -> dict[str, Any]:
                 "digest": {"sha256": build.sdist_sha256},
             },
             *(_requirement(entry) for entry in _entries(report, "resolved")),
+            *_system_packages(report.get("system")),
         ],
     }
 
@@ -199,6 +201,29 @@ def _requirement(entry: Mapping[str, Any]) -> dict[str, Any]:
         described["uri"] = told["url"]
     if _SHA256.fullmatch(str(entry.get("sha256", ""))):
         described["digest"] = {"sha256": entry["sha256"]}
+    return described
+
+
+def _system_packages(said: Any) -> list[dict[str, Any]]:
+    """Describe packages of the builder's distribution by their package URLs (purl, type deb)."""
+    if not isinstance(said, dict):
+        return []
+    distro = str(said.get("distribution") or "")
+    described = []
+    for entry in _entries(said, "packages"):
+        name, version, architecture = (
+            quote(str(entry.get(key) or ""), safe=":~")
+            for key in ("name", "version", "architecture")
+        )
+        vendor = quote(distro.partition("-")[0], safe="")
+        qualifiers = f"arch={architecture}&distro={quote(distro, safe='')}"
+        package: dict[str, Any] = {
+            "name": str(entry.get("filename") or ""),
+            "uri": f"pkg:deb/{vendor}/{name}@{version}?{qualifiers}",
+        }
+        if _SHA256.fullmatch(str(entry.get("sha256", ""))):
+            package["digest"] = {"sha256": entry["sha256"]}
+        described.append(package)
     return described
 
 

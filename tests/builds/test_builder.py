@@ -22,6 +22,7 @@ from builds.conf import builder_config
 from builds.domain.outcomes import Outcome
 from builds.domain.ways import Way
 from builds.executors.usage import processes_of
+from builds.runner.apt import Apt
 from builds.runner.events import Ended, StageStarted
 from builds.runner.job import Distribution, InvalidJobError, Job
 from tests import servers
@@ -118,6 +119,23 @@ def test_the_configuration_is_the_environments(tmp_path: Path) -> None:
     made = builder.make_app(config)
     assert made.conf.worker_concurrency == 3
     assert not made.conf.task_acks_late
+
+
+@pytest.mark.skipif(not Apt.is_here(), reason="apt is not here")
+def test_system_packages_are_the_machines_own_unless_told_otherwise(tmp_path: Path) -> None:
+    given = {"AFFINEUR_BUILDER_ROOT": str(tmp_path)}
+    sources = tmp_path / "sources.list"
+
+    none, own, other = (
+        builder.system_packages(builder_config(given | {"AFFINEUR_SYSTEM_PACKAGES": value}))
+        for value in ("none", "", str(sources))
+    )
+
+    assert none is None
+    assert own is not None
+    assert other is not None
+    assert own.root == other.root == tmp_path / "system"
+    assert str(sources) in (other.root / "apt.conf").read_text()
 
 
 def test_a_lease_is_taken_with_its_token_and_the_builders_name(control: Control) -> None:

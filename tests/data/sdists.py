@@ -130,6 +130,21 @@ EXTENSION = Sdist(
     },
 )
 
+LINKED = Sdist(
+    "linked-demo",
+    "1.0",
+    {
+        "pyproject.toml": SETUPTOOLS,
+        "setup.py": _setup(
+            "linked-demo",
+            'ext_modules=[Extension("_speed", ["speed.c"], libraries=["rind"])]',
+        ),
+        "speed.c": '#include "rind/rind.h"\n'
+        + C_SOURCE.replace("PyLong_FromLong(42)", "PyLong_FromLong(rind_answer())"),
+    },
+)
+"""It needs a library that no machine has."""
+
 UNIMPORTABLE = Sdist(
     "broken-demo",
     "1.0",

@@ -116,6 +116,7 @@ def deployed(
             "AFFINEUR_DATA_DIR": str(folder / "data"),
             "AFFINEUR_BUILDER_ROOT": str(folder / "builder"),
             "AFFINEUR_BUILDER_SLOTS": "2",
+            "AFFINEUR_SYSTEM_PACKAGES": "none",
             "AFFINEUR_UPSTREAM": upstream,
             "AFFINEUR_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "DJANGO_SETTINGS_MODULE": "portal.settings.dev",

@@ -55,7 +55,7 @@ class Sandbox:
         self.mark = f"{MARK}={uuid.uuid4()}"
         self.executor = SandboxExecutor(root, slot, self.uid, find_hierarchy=lambda: hierarchy)
 
-    def start(self, argv, *, mounts=(), index_socket=None, environment=None, **limits):
+    def start(self, argv, *, mounts=(), index_socket=None, system=None, environment=None, **limits):
         name, _, value = self.mark.partition("=")
         return self.executor.start(
             Command(
@@ -64,6 +64,7 @@ class Sandbox:
                 environment={"PATH": "/usr/bin:/bin", name: value} | (environment or {}),
                 mounts=mounts,
                 index_socket=index_socket,
+                system=system,
                 limits=small_limits(**limits),
             )
         )

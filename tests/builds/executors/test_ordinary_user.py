@@ -17,6 +17,7 @@ SUITES = (
     HERE / "test_escapes.py",
     HERE / "test_sandbox.py",
     CHECKOUT / "tests" / "contracts" / "test_executors.py",
+    CHECKOUT / "tests" / "builds" / "runner" / "test_apt.py",
 )
 
 

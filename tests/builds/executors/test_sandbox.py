@@ -346,3 +346,48 @@ def test_groups_of_two_builders_do_not_meet():
     names = {group_name(Path(root), slot) for root in ("/a", "/b") for slot in (0, 1)}
 
     assert len(names) == 4
+
+
+# System packages
+
+
+@pytest.fixture
+def packages(open_folder):
+    """What was unpacked of two packages: a header of their own, and a newer one of the host's."""
+    include = open_folder / "packages" / "usr" / "include"
+    (include / "only-here").mkdir(parents=True)
+    (include / "only-here" / "added.h").write_text("added\n")
+    (include / "stdio.h").write_text("newer\n")
+    return open_folder / "packages"
+
+
+def test_system_packages_are_seen_merged_with_the_hosts_own(sandbox, packages):
+    script = "cat /usr/include/only-here/added.h /usr/include/stdio.h; ls /usr/include/stdlib.h"
+
+    result = sandbox.shell(script, system=packages)
+
+    assert result.text == "added\nnewer\n/usr/include/stdlib.h\n"
+    assert "added.h" not in sandbox.shell("ls -R /usr/include").text
+
+
+def test_nothing_can_be_written_into_system_packages(sandbox, packages):
+    script = "touch /usr/include/only-here/mine /usr/mine; mount -o remount,rw /usr"
+
+    result = sandbox.shell(script, system=packages)
+
+    assert result.text.count("Read-only file system") == 2
+    assert result.status.exit_code != 0
+    assert [path.name for path in (packages / "usr/include/only-here").iterdir()] == ["added.h"]
+
+
+def test_the_index_answers_beside_system_packages(sandbox, packages, index):
+    result = sandbox.python(SAY + "print(say(b'hello'))", index_socket=index, system=packages)
+
+    assert result.text == "b'HELLO'\n"
+
+
+def test_system_packages_that_are_gone_are_a_fault_of_the_farm(sandbox, packages):
+    remove_tree(packages)
+
+    with pytest.raises(ExecutorError, match="FileNotFoundError"):
+        sandbox.shell("true", system=packages)

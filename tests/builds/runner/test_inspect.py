@@ -279,6 +279,36 @@ def test_a_build_backend_is_read(tmp_path: Path) -> None:
     assert (facts.backend, facts.backend_path, facts.requires) == ("backend", (".",), ())
 
 
+EXTERNAL = """\
+[external]
+build-requires = ["dep:generic/a"]
+host-requires = ["dep:generic/b"]
+dependencies = ["dep:generic/a", "dep:generic/c"]
+optional-host-requires = 3
+"""
+
+
+@pytest.mark.parametrize("system", ["", sdists.SETUPTOOLS])
+@pytest.mark.parametrize(
+    ("table", "external"),
+    [
+        ("", ()),
+        (EXTERNAL, ("dep:generic/a", "dep:generic/b", "dep:generic/c")),
+        ("external = 3\n", ()),
+        ('[external]\nhost-requires = "dep:generic/a"\n', ()),
+        ('[external]\nhost-requires = [3, {}, "dep:generic/a"]\n', ("dep:generic/a",)),
+        (f"[external]\nhost-requires = ['{'x' * 201}']\n", ()),
+        (f"[external]\nhost-requires = {[*map(str, range(99))]}\n", tuple(map(str, range(50)))),
+    ],
+)
+def test_what_is_needed_beside_python_packages_is_read(
+    tmp_path: Path, system: str, table: str, external: tuple[str, ...]
+) -> None:
+    sdist = replace(sdists.PURE, files={"pyproject.toml": table + system})
+
+    assert read(tmp_path, sdist).external == external
+
+
 @pytest.mark.parametrize(
     "metadata",
     [

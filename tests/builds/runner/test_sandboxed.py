@@ -3,11 +3,13 @@
 import hashlib
 import io
 import os
+import subprocess
 import threading
 import time
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +19,12 @@ from builds.domain.outcomes import Outcome
 from builds.domain.remedies import LendCApi, RelaxBuildRequirements
 from builds.domain.ways import HOST, Way
 from builds.executors.usage import processes_of
+from builds.runner.apt import Apt
 from builds.runner.events import Event, StageStarted
 from builds.runner.job import Job
 from tests.builds.runner.conftest import FIRST_UID, LEASE, SMALL, Farm
 from tests.data import sdists
+from tests.data.debian import TRIPLET, Archive, Deb
 from tests.data.sdists import Sdist
 
 pytestmark = pytest.mark.sandbox
@@ -355,3 +359,70 @@ def test_constraints_hold_whatever_installs(real_farm: Farm) -> None:
 
     assert run.end.outcome == Outcome.REQUIREMENTS_UNRESOLVABLE
     assert "setuptools<1" in run.log
+
+
+@pytest.fixture
+def rind(real_farm: Farm, tmp_path: Path) -> Archive:
+    """A library with its header, in packages that are nowhere installed."""
+    library = tmp_path / "librind.so.1"
+    source = tmp_path / "rind.c"
+    source.write_text("int rind_answer(void) { return 42; }\n")
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-Wl,-soname,librind.so.1", "-o", library, source], check=True
+    )
+    archive = Archive(
+        tmp_path / "archive",
+        Deb("librind1", {f"usr/lib/{TRIPLET}/librind.so.1": library}),
+        Deb(
+            "librind-dev",
+            {
+                "usr/include/rind/rind.h": "int rind_answer(void);\n",
+                f"usr/lib/{TRIPLET}/librind.so": "-> librind.so.1",
+                f"usr/lib/{TRIPLET}/pkgconfig/rind.pc": "",
+            },
+            depends="librind1",
+        ),
+    )
+    packages = Apt(tmp_path / "apt", sources=archive.sources)
+    real_farm.bench = replace(real_farm.bench, system=packages)
+    return archive
+
+
+needs_apt = pytest.mark.skipif(not Apt.is_here(), reason="apt is not here")
+
+
+@needs_apt
+def test_a_library_that_is_missing_is_found_by_its_header_and_grafted(
+    real_farm: Farm, rind: Archive
+) -> None:
+    first = real_farm.run(real_farm.job(sdists.LINKED))
+    ended = Outcome(first.end.outcome)
+    found = diagnose(first.end.evidence, stage=first.stages[-1], outcome=ended)
+    step = next_step(
+        [Tried(FIRST, ended, found)], sources=Sources(minor=13), at=datetime(2026, 6, 1, tzinfo=UTC)
+    )
+
+    assert (ended, found.code) == (Outcome.BUILD_FAILED, "missing-header"), first.log
+    assert step is not None
+    second = real_farm.run(real_farm.job(sdists.LINKED, way=step.way_with(HOST)))
+
+    assert second.end.outcome == Outcome.BUILT, second.log
+    told = [package["name"] for package in second.end.report["system"]["packages"]]
+    assert told == ["librind-dev", "librind1"]
+    # Smoke has imported it where no package is.
+    (grafted,) = second.end.report["grafted"]
+    assert grafted.startswith("linked_demo.libs/librind-")
+
+
+@needs_apt
+def test_a_library_that_the_sources_name_is_there_at_once(real_farm: Farm, rind: Archive) -> None:
+    table = '[external]\nhost-requires = ["dep:generic/rind"]\n'
+    files = sdists.LINKED.files
+    sdist = replace(
+        sdists.LINKED, files={**files, "pyproject.toml": files["pyproject.toml"] + table}
+    )
+
+    run = real_farm.run(real_farm.job(sdist))
+
+    assert run.end.outcome == Outcome.BUILT, run.log
+    assert "rind.pc is /usr/lib/" in run.log

@@ -126,6 +126,30 @@ def test_the_provenance_tells_what_went_in(job: Job, tmp_path: Path) -> None:
     )
 
 
+def test_the_provenance_tells_of_system_packages(job: Job, tmp_path: Path) -> None:
+    build_wheel(job, tmp_path)
+    attempt = attempt_of(job)
+    package = {
+        "name": "libcurd++-dev",
+        "version": "1:2.0+ds-1~deb12u1",
+        "architecture": "amd64",
+        "filename": "libcurd++-dev_1%3a2.0+ds-1~deb12u1_amd64.deb",
+        "sha256": "8" * 64,
+    }
+    attempt.report["system"] = {"distribution": "debian-12", "packages": [package, "no package"]}
+    attempt.save()
+
+    judge(job)
+
+    statement = verify_published(filename=File.objects.get().filename)
+    (*_, told) = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert told == {
+        "name": package["filename"],
+        "uri": "pkg:deb/debian/libcurd%2B%2B-dev@1:2.0%2Bds-1~deb12u1?arch=amd64&distro=debian-12",
+        "digest": {"sha256": "8" * 64},
+    }
+
+
 def test_judging_twice_publishes_once(job: Job, tmp_path: Path) -> None:
     build_wheel(job, tmp_path)
 
