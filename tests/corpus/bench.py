@@ -9,16 +9,17 @@ results and is not tried again, unless a rule, a remedy or the toolchain says so
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from builds.conf import builder_config
 from builds.domain.ladder import INTERPRETER_RELEASED
 from builds.domain.ways import HOST, TOOLCHAINS
 from tests.corpus.climb import Climber, Source
@@ -119,7 +120,6 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="build every wheel a second time")
     options = parser.parse_args()
     results = Results(options.results)
-    patterns = os.environ.get("AFFINEUR_INTERPRETERS", "").split()
     releases = read(options.corpus, sample=options.sample, seed=options.seed)
     with tempfile.TemporaryDirectory(prefix="affineur-corpus-") as name:
         folder = Path(name)
@@ -127,7 +127,7 @@ def main() -> None:
         climber = Climber(
             options.upstream,
             folder,
-            patterns=patterns,
+            config=replace(builder_config(), root=results.folder),
             toolchain=options.toolchain,
             platform=PLATFORM,
         )

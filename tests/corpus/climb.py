@@ -14,6 +14,8 @@ import uv
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from builds.builder import system_packages
+from builds.conf import BuilderConfig
 from builds.domain.diagnosis import diagnose
 from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN, build_key
 from builds.domain.ladder import RUNGS, Sources, Step, Tried, next_step, proof_against
@@ -50,10 +52,16 @@ class Source:
 
 
 class Climber:
-    """A builder of its own; `toolchain` is the farm's choice, `platform` the targets' own."""
+    """A builder of its own, as configured; `toolchain` is the farm's choice, `platform` the targets' own."""
 
     def __init__(
-        self, upstream: str, folder: Path, *, patterns: list[str], toolchain: str, platform: str
+        self,
+        upstream: str,
+        folder: Path,
+        *,
+        config: BuilderConfig,
+        toolchain: str,
+        platform: str,
     ) -> None:
         self.upstream = upstream
         self.client = upstream_client()
@@ -61,7 +69,8 @@ class Climber:
         self.root = folder / "slots"
         self.root.mkdir(mode=0o755, exist_ok=True)
         self.uid = FIRST_UID + os.getpid() % 100_000 if os.geteuid() == 0 else None
-        self.interpreters = find_interpreters(patterns)
+        self.interpreters = find_interpreters(config.interpreters)
+        self.system = system_packages(config)
         self.toolchain = toolchain
         self.platform = platform
         self.control = Control()
@@ -161,6 +170,7 @@ class Climber:
             client=self.client,
             uv=Path(uv.find_uv_bin()),
             interpreters=self.interpreters,
+            system=self.system,
         )
         file = source.file
         job = Job(
