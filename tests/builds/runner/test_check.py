@@ -47,7 +47,7 @@ def test_a_sound_wheel_is_read(tmp_path: Path) -> None:
     assert facts.requires_python == ">=3.9"
     assert facts.requires_dist == ("other>1",)
     assert facts.modules == ("_speed", "demo")
-    assert facts.elf == ("_speed.cpython-313-x86_64-linux-gnu.so",)
+    assert tuple(facts.elf) == ("_speed.cpython-313-x86_64-linux-gnu.so",)
     assert facts.scripts == (("Demo", "demo:main"),)
     assert facts.licence_files == (f"{DIST_INFO}/LICENSE",)
     assert facts.metadata.startswith(b"Metadata-Version: 2.1\nName: demo\n")
