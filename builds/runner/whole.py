@@ -28,6 +28,9 @@ from builds.runner.job import Distribution
 from builds.runner.problems import JobProblem, LeaseGoneError
 from builds.runner.zips import verify_directory
 
+MOST_NAMED = 20
+"""Extensions of a sibling that the log names."""
+
 
 def verify_whole(attempt: Attempt, facts: WheelFacts, *, log: str, sources: frozenset[str]) -> None:
     """Raise a `JobProblem` unless the wheel holds the extensions that it should.
@@ -84,9 +87,8 @@ def _kin(attempt: Attempt) -> list[Kin]:
             is_same_machine=is_for_machine(sibling.filename, attempt.target),
             extensions=extension_names(members),
         )
-        attempt.journal.say(
-            f"compared with {kin.filename}, which has {len(kin.extensions)} extensions"
-        )
+        named = ", ".join(sorted(kin.extensions)[:MOST_NAMED]) or "none"
+        attempt.journal.say(f"compared with {kin.filename}, with the extensions {named}")
         found.append(kin)
     return found
 
