@@ -73,7 +73,8 @@ class _Shop:
     def auditwheel(self, wheel: Path) -> Path:
         """Graft what it needs; the name of the new wheel says what it runs on."""
         options = ("repair", "--plat", "auto", "--wheel-dir", "/build/wheels")
-        work = self._run("repair", wheel, ["-m", "auditwheel", *options, _shown(wheel)])
+        program = ["-m", "auditwheel", *options, _shown(wheel)]
+        work = self._run("repair", wheel, program, system=self.system)
         return self._taken(work, "repaired")
 
     def confine(self, wheel: Path, plan: Mapping[str, Sequence[str]]) -> Path:
@@ -98,7 +99,15 @@ class _Shop:
                 problem.evidence,
             ) from problem
 
-    def _run(self, name: str, wheel: Path, program: Sequence[str], *, plan: str = "") -> Path:
+    def _run(
+        self,
+        name: str,
+        wheel: Path,
+        program: Sequence[str],
+        *,
+        plan: str = "",
+        system: Path | None = None,
+    ) -> Path:
         """Run it with the wheel in its folder, which is returned."""
         work = self.attempt.folder(name)
         for folder in ("home", "wheel", "wheels"):
@@ -117,7 +126,7 @@ class _Shop:
                 *own,
                 *(mount for mount in self.interpreter.mounts if mount not in own),
             ],
-            system=self.system,
+            system=system,
         )
         return work
 

@@ -163,4 +163,4 @@ def test_a_library_that_looks_outside_is_refused_should_repair_leave_it(
     run = real_farm.run(real_farm.job(sdist))
 
     assert (run.end.outcome, run.stages[-1]) == (Outcome.WHEEL_MALFORMED, "check"), run.log
-    assert "RUNPATH '/usr/local/lib'" in run.end.evidence
+    assert "/usr/local/lib" in run.end.evidence
