@@ -32,7 +32,11 @@ from builds.runner.apt import Apt
 from builds.runner.attempt import Bench
 from builds.runner.download import FileCache, upstream_client
 from builds.runner.events import Emit, Ended, Event, event_to_json
-from builds.runner.interpreters import Interpreter, find_interpreters
+from builds.runner.interpreters import (
+    Interpreter,
+    find_interpreters,
+    find_smoke_interpreters,
+)
 from builds.runner.job import Job
 from builds.runner.run import run_job
 
@@ -112,6 +116,7 @@ def _run_in(
                 uv=Path(uv.find_uv_bin()),
                 interpreters=interpreters(),
                 system=system_packages(config),
+                smoke_interpreters=smoke_interpreters(),
             )
             run_job(job, executor=executor, emit=emit, bench=bench, is_live=is_live)
         slot.clean()
@@ -146,6 +151,16 @@ def system_packages(config: BuilderConfig) -> Apt | None:
         return None
     sources = Path(config.system) if config.system else None
     return Apt(config.root / "system", sources=sources)
+
+
+@cache
+def smoke_interpreters() -> tuple[Interpreter, ...]:
+    """What this builder tries wheels on, where an operator says so."""
+    found = find_smoke_interpreters(config.smoke_interpreters)
+    if config.smoke_interpreters:
+        held = ", ".join(f"{item.tag} ({item.path})" for item in found)
+        logger.info("wheels are tried on: %s", held or "what they are built with")
+    return found
 
 
 class Lease:

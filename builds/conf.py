@@ -29,6 +29,10 @@ class BuilderConfig:
     """
     name: str
     """AFFINEUR_BUILDER_NAME: told in provenance and to operators."""
+    smoke_interpreters: tuple[str, ...] = ()
+    """AFFINEUR_SMOKE_INTERPRETERS: paths or globs of interpreters like those that users have, as
+    portable builds of CPython are. Wheels are tried on them; on the build's own where none is the
+    target's."""
     contact: str = ""
     """AFFINEUR_CONTACT: sent upstream, so that its operators know whom to write to."""
     cache: int = 4096 * MEBIBYTE
@@ -54,6 +58,7 @@ def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig
         slots=int(environment.get("AFFINEUR_BUILDER_SLOTS", "1")),
         slot_uid=int(environment.get("AFFINEUR_SLOT_UID") or _slot_uid_for(root)),
         name=environment.get("AFFINEUR_BUILDER_NAME", os.uname().nodename),
+        smoke_interpreters=tuple(environment.get("AFFINEUR_SMOKE_INTERPRETERS", "").split()),
         contact=environment.get("AFFINEUR_CONTACT", ""),
         cache=int(environment.get("AFFINEUR_BUILDER_CACHE", str(4096 * MEBIBYTE))),
         system=environment.get("AFFINEUR_SYSTEM_PACKAGES", ""),

@@ -70,6 +70,7 @@ CLIMBING = frozenset(
         Outcome.REQUIREMENTS_UNRESOLVABLE,
         Outcome.BUILD_FAILED,
         Outcome.NO_WHEEL,
+        Outcome.HOLLOW_WHEEL,
         Outcome.REPAIR_FAILED,
     }
 )

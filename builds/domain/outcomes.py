@@ -45,6 +45,7 @@ class Outcome(StrEnum):
     BUILD_FAILED = "build-failed"
     NO_WHEEL = "no-wheel"
     SEVERAL_WHEELS = "several-wheels"
+    HOLLOW_WHEEL = "hollow-wheel"
     REPAIR_FAILED = "repair-failed"
     WHEEL_MALFORMED = "wheel-malformed"
     WHEEL_OTHER_PROJECT = "wheel-other-project"
@@ -168,6 +169,11 @@ SENTENCES: Mapping[Outcome, str] = {
     Outcome.SEVERAL_WHEELS: (
         "The build of {project} {version} for {target} left several wheels, and one is wanted. "
         "The project's build backend decides that: its turn."
+    ),
+    Outcome.HOLLOW_WHEEL: (
+        "The build of {project} {version} for {target} ended well, and gave a wheel without "
+        "extensions that belong in it. It is not published; the project can make its build fail "
+        "where an extension does."
     ),
     Outcome.REPAIR_FAILED: (
         "The wheel of {project} {version} for {target} needs more of the system than wheels "

@@ -10,7 +10,7 @@ import io
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO
@@ -74,7 +74,22 @@ class _Recorded:
 def retag_wheel(
     source: IO[bytes], target: IO[bytes], *, dist_info: str, build_tag: str, epoch: int
 ) -> None:
-    """Write the well-formed wheel `source` to `target` with this build tag.
+    """Write the well-formed wheel `source` to `target` with this build tag."""
+    name = f"{dist_info}/WHEEL"
+    with zipfile.ZipFile(source) as old:
+        document = tagged_wheel_document(old.read(name), build_tag)
+    rewrite_wheel(source, target, dist_info=dist_info, epoch=epoch, changes={name: document})
+
+
+def rewrite_wheel(
+    source: IO[bytes],
+    target: IO[bytes],
+    *,
+    dist_info: str,
+    epoch: int,
+    changes: Mapping[str, bytes],
+) -> None:
+    """Write the well-formed wheel `source` to `target`, with `changes` to its members or beside.
 
     Members come sorted, the `.dist-info` folder last and RECORD at its end; all are of the time
     `epoch` (seconds since 1970) and of mode 0644, or 0755 where anyone could execute them.
@@ -87,16 +102,18 @@ def retag_wheel(
         zipfile.ZipFile(source) as old,
         zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new,
     ):
-        members = [info for info in old.infolist() if not info.is_dir()]
-        members.sort(key=lambda info: (info.filename.startswith(f"{dist_info}/"), info.filename))
-        for info in members:
-            if info.filename in dropped:
+        members = {info.filename: info for info in old.infolist() if not info.is_dir()}
+        names = members.keys() | changes.keys()
+        for name in sorted(names, key=lambda name: (name.startswith(f"{dist_info}/"), name)):
+            if name in dropped:
                 continue
-            fresh = _fresh_info(info.filename, moment, is_executable=_is_executable(info))
-            if info.filename == f"{dist_info}/WHEEL":
-                document = tagged_wheel_document(old.read(info), build_tag)
-                recorded.append(_write(new, fresh, io.BytesIO(document), len(document)))
-            else:
+            info = members.get(name)
+            is_executable = info is not None and _is_executable(info)
+            fresh = _fresh_info(name, moment, is_executable=is_executable)
+            if name in changes:
+                content = changes[name]
+                recorded.append(_write(new, fresh, io.BytesIO(content), len(content)))
+            elif info is not None:
                 with old.open(info) as contents:
                     recorded.append(_write(new, fresh, contents, info.file_size))
         document = _record_document(recorded, record_path)

@@ -32,7 +32,7 @@ from builds.domain.limits import MEBIBYTE
 from builds.executors.sandbox import remove_tree
 from builds.executors.usage import folder_usage
 from builds.runner.contents import WANTED, Contents, includes, is_file, places
-from builds.runner.packages import Found, MirrorError, NotInstallableError, Package, Root
+from builds.runner.packages import LISTINGS, Found, MirrorError, NotInstallableError, Package, Root
 from builds.runner.problems import LeaseGoneError
 
 FRESH_SECONDS = 24 * 3600
@@ -332,6 +332,7 @@ class Apt:
         with tempfile.TemporaryDirectory(dir=self.root, prefix="part-") as made:
             folder, downloads = Path(made, "root"), Path(made, "downloads")
             downloads.mkdir()
+            (folder / LISTINGS).mkdir(parents=True)
             if os.geteuid() == 0:
                 # apt downloads as a user of its own, where that one may.
                 Path(made).chmod(0o711)
@@ -351,7 +352,7 @@ class Apt:
                 (folder / "usr" / name).mkdir(parents=True, mode=0o755)
                 (folder / name).symlink_to(f"usr/{name}")
             for deb in debs:
-                _unpack(deb, folder, is_live)
+                _unpack(deb, folder, is_live, listing=folder / LISTINGS / deb.name)
             for name in MERGED:
                 with suppress(OSError):
                     (folder / "usr" / name).rmdir()
@@ -476,9 +477,10 @@ def _environment() -> dict[str, str]:
     return {"PATH": PATH, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", **passed}
 
 
-def _unpack(deb: Path, folder: Path, is_live: Callable[[], bool]) -> None:
+def _unpack(deb: Path, folder: Path, is_live: Callable[[], bool], *, listing: Path) -> None:
     """Unpack with nobody's rights: no owners, no setuid, and through the links for merged folders.
 
+    What was unpacked is listed in `listing`, a line for each.
     dpkg-deb --extract would put folders in the place of those links.
     """
     _pipe(
@@ -486,6 +488,7 @@ def _unpack(deb: Path, folder: Path, is_live: Callable[[], bool]) -> None:
         [
             *("tar", "--extract", "--keep-directory-symlink", "--no-same-owner"),
             *("--no-same-permissions", "--directory", str(folder)),
+            *("--verbose", f"--index-file={listing}"),
         ],
         is_live=is_live,
     )

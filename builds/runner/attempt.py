@@ -46,6 +46,8 @@ class Bench:
     interpreters: tuple[Interpreter, ...]
     system: SystemPackages | None = None
     """Where packages of the distribution come from, when builds may have any."""
+    smoke_interpreters: tuple[Interpreter, ...] = ()
+    """What wheels are tried on; the build's interpreter where none of them is the target's."""
     sdist_limits: SdistLimits = field(default_factory=SdistLimits)
     wheel_limits: WheelLimits = field(default_factory=WheelLimits)
     uploads: int = 4
@@ -114,6 +116,12 @@ class Journal:
     def close(self) -> None:
         with self._lock:
             self._send()
+
+    @property
+    def recent(self) -> str:
+        """What the last command said, or the end of it."""
+        with self._lock:
+            return self._recent
 
     def evidence(self) -> str:
         """The line of this stage's log that tells most."""

@@ -24,6 +24,8 @@ from email.parser import BytesParser
 from email.policy import compat32
 from math import prod
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, parse_tag
@@ -36,13 +38,18 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from builds.domain.extensions import EXTENSION, extension_name, installed_parts
 from builds.domain.limits import MEBIBYTE
 from builds.domain.outcomes import Outcome
+from builds.domain.runpaths import strays
 from builds.domain.targets import Target
+from builds.runner.elf import MAGIC, Elf, ElfError, ElfKind, read_elf
 from builds.runner.problems import WheelProblem
 from builds.runner.zips import verify_directory
 
 CHUNK = 1 << 16
+IN_MEMORY = 8 * MEBIBYTE
+"""Of one member that is machine code; a larger one is read from a temporary file."""
 UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 HASHES = ("sha256", "sha384", "sha512")
 SCHEMES = frozenset({"data", "headers", "platlib", "purelib", "scripts"})
@@ -57,7 +64,8 @@ ONLY_ONCE = ("Name", "Version", "Requires-Python")
 FILENAME = re.compile(r"[A-Za-z0-9_.!+-]+")
 SCRIPT = re.compile(r"\w[\w .+-]*")
 """A name of a script that stays in the folder of scripts."""
-EXTENSION = re.compile(r"(?P<name>[^.]+)(\.[A-Za-z0-9_-]+)*\.(so|pyd)")
+ABI_OF_FILE = re.compile(r"\.cpython-(?P<digits>\d+)(?P<threading>t?)[a-z]*(-|$)")
+"""In the name of an extension module: the one interpreter that imports it (PEP 3149)."""
 MODULE = re.compile(r"(?P<name>[^.]+)\.py")
 SIDE_FOLDERS = frozenset(
     {"benchmark", "benchmarks", "doc", "docs", "example", "examples", "test", "tests"}
@@ -100,16 +108,41 @@ class WheelFacts:
     """Files, sorted."""
     modules: tuple[str, ...]
     """Names to import: top-level modules and packages, and packages in namespaces."""
-    elf: tuple[str, ...]
-    """Members that are machine code."""
+    elf: Mapping[str, Elf]
+    """Members that are machine code, sorted."""
     scripts: tuple[tuple[str, str], ...]
-    """Console scripts: name and object reference."""
+    """Scripts with and without a console: name and object reference."""
     licence_files: tuple[str, ...]
 
     @property
     def is_pure(self) -> bool:
         """Whether it says that it runs on any platform."""
         return all(tag.platform == "any" for tag in self.tags)
+
+    @property
+    def extensions(self) -> Mapping[str, tuple[str, ...]]:
+        """Members that are extension modules, by the dotted name they are imported by."""
+        found: dict[str, tuple[str, ...]] = {}
+        for member, elf in self.elf.items():
+            name = extension_name(member)
+            if name is not None and elf.is_module:
+                found[name] = (*found.get(name, ()), member)
+        return found
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """Programs that the loader starts and users call, by their place below site-packages.
+
+        Those among the scripts are "scripts/NAME". auditwheel moves such a program to a folder
+        that is named for it, and leaves a script that starts it.
+        """
+        data = f"{self.dist_info.removesuffix('.dist-info')}.data/"
+        places = (member.removeprefix(data) for member, elf in self.elf.items() if elf.has_loader)
+        return tuple(
+            place
+            for place in places
+            if place.startswith("scripts/") or place.partition("/")[0].endswith(".scripts")
+        )
 
 
 def read_wheel(path: Path, limits: WheelLimits | None = None) -> WheelFacts:
@@ -162,8 +195,8 @@ def read_wheel(path: Path, limits: WheelLimits | None = None) -> WheelFacts:
         metadata=raw_metadata,
         members=files,
         modules=importable(files, dist_info),
-        elf=tuple(sorted(elf)),
-        scripts=_console_scripts(documents["entry_points.txt"]),
+        elf=dict(sorted(elf.items())),
+        scripts=_scripts(documents["entry_points.txt"]),
         licence_files=_licence_files(metadata, dist_info, members),
     )
 
@@ -184,7 +217,7 @@ def check_wheel(
             Outcome.WHEEL_MALFORMED,
             f"The wheel of {project} {version} says it runs on any platform, but holds machine "
             "code for one. The project must say that it has extensions.",
-            facts.elf[0],
+            next(iter(facts.elf)),
         )
     platforms = {"any"} | {tag.platform for tag in target.tags}
     if strange := sorted({tag.platform for tag in facts.tags} - platforms):
@@ -208,6 +241,61 @@ def check_wheel(
             f"cannot be installed on {target.name}.",
             f"Requires-Python: {facts.requires_python}",
         )
+    _check_machine_code(facts, release=f"{project} {version}", target=target)
+
+
+def _check_machine_code(facts: WheelFacts, *, release: str, target: Target) -> None:
+    """Whether what the wheel's machine code says of itself is what its tags say."""
+    machine = target.platform.partition("_")[2]
+    for member, elf in facts.elf.items():
+        if elf.kind is not ElfKind.OTHER and not machine.endswith(f"_{elf.machine or 'none'}"):
+            raise WheelProblem(
+                Outcome.WHEEL_OTHER_TARGET,
+                f"The wheel of {release} was built for {target.name}, and holds machine code for "
+                "another kind of machine. The project's build decides that: its turn.",
+                f"{member}: machine code for {elf.machine or 'a machine that is no target'}",
+            )
+        if out := strays(elf.runpath, place_of(member)):
+            raise WheelProblem(
+                Outcome.WHEEL_MALFORMED,
+                f"A library in the wheel of {release} looks for others outside the wheel, where "
+                "each machine has something else.",
+                f"{member}: RUNPATH {':'.join(out)!r}",
+            )
+    for name, members in facts.extensions.items():
+        if not any(_is_for(member, target) for member in members):
+            raise WheelProblem(
+                Outcome.WHEEL_OTHER_TARGET,
+                f"The wheel of {release} was built for {target.name}, and holds the extension "
+                f"{name} for another Python.",
+                members[0],
+            )
+        if bound := [member for member in members if _is_bound(member, facts.tags)]:
+            raise WheelProblem(
+                Outcome.WHEEL_MALFORMED,
+                f"The wheel of {release} says that any Python can use it, and holds the extension "
+                f"{name}, which only the one it was built with can.",
+                f"{bound[0]} in a wheel of {', '.join(sorted(map(str, facts.tags))[:5])}",
+            )
+
+
+def _is_for(member: str, target: Target) -> bool:
+    """Whether the target's interpreter imports an extension module of that name."""
+    abi = ABI_OF_FILE.search(member)
+    return abi is None or f"cp{abi['digits']}{abi['threading']}" == target.abi.rstrip("m")
+
+
+def _is_bound(member: str, tags: AbstractSet[Tag]) -> bool:
+    """Whether an extension module is for one interpreter, in a wheel that says it is for more."""
+    abis = {tag.abi for tag in tags}
+    is_named = ABI_OF_FILE.search(member) is not None
+    return (is_named and "abi3" in abis) or (".abi3." not in member and "none" in abis)
+
+
+def place_of(member: str) -> list[str]:
+    """Folders from where a member's scheme is installed down to the member (PEP 427)."""
+    parts = member.split("/")
+    return parts[2:-1] if parts[0].endswith(".data") else parts[:-1]
 
 
 def importable(files: Iterable[str], dist_info: str = "") -> tuple[str, ...]:
@@ -225,7 +313,7 @@ def importable(files: Iterable[str], dist_info: str = "") -> tuple[str, ...]:
     """
     tree = _Folder()
     for name in files:
-        parts = _installed_parts(name, dist_info)
+        parts = installed_parts(name, dist_info)
         if parts:
             tree.add(parts)
     for accepts_scripts in (False, True):
@@ -270,16 +358,6 @@ class _Folder:
             else:
                 names |= folder.names(f"{prefix}{name}.", accepts_scripts=accepts_scripts)
         return names
-
-
-def _installed_parts(name: str, dist_info: str) -> list[str]:
-    """Where a member lands below site-packages; nothing when it lands elsewhere."""
-    parts = name.split("/")
-    if dist_info and parts[0] == dist_info:
-        return []
-    if parts[0].endswith(".data"):
-        return parts[2:] if parts[1:2] in (["purelib"], ["platlib"]) else []
-    return parts
 
 
 def _malformed(what: str, evidence: str) -> WheelProblem:
@@ -433,24 +511,34 @@ def _verify_contents(
     archive: zipfile.ZipFile,
     members: Mapping[str, zipfile.ZipInfo],
     record: tuple[_Recorded, ...],
-) -> set[str]:
+) -> dict[str, Elf]:
     """Read every member against RECORD; returns those that are ELF."""
-    elf: set[str] = set()
+    elf: dict[str, Elf] = {}
     for entry in record:
         hasher = hashlib.new(entry.algorithm or "sha256")
-        with archive.open(members[entry.name]) as file:
+        with archive.open(members[entry.name]) as file, SpooledTemporaryFile(IN_MEMORY) as kept:
             chunk = file.read(CHUNK)
-            if chunk.startswith(b"\x7fELF"):
-                elf.add(entry.name)
+            is_elf = chunk.startswith(MAGIC)
             while chunk:
                 hasher.update(chunk)
+                if is_elf:
+                    kept.write(chunk)
                 chunk = file.read(CHUNK)
+            if is_elf:
+                elf[entry.name] = _machine_code(cast("BinaryIO", kept), entry.name)
         digest = base64.urlsafe_b64encode(hasher.digest()).rstrip(b"=").decode()
         if entry.algorithm and digest != entry.digest:
             raise _malformed("a file does not have the hash that its RECORD gives", entry.name)
         if entry.size and entry.size != str(members[entry.name].file_size):
             raise _malformed("a file does not have the size that its RECORD gives", entry.name)
     return elf
+
+
+def _machine_code(file: BinaryIO, name: str) -> Elf:
+    try:
+        return read_elf(file)
+    except ElfError as error:
+        raise _malformed("machine code in it cannot be read", f"{name}: {error}") from error
 
 
 def _verify_wheel(wheel: Message, tags: frozenset[Tag], build: BuildTag) -> bool:
@@ -492,7 +580,7 @@ def _verify_data(
         parts = name.split("/")
         if parts[0] == data and (len(parts) <= len(("data", "scheme")) or parts[1] not in SCHEMES):
             raise _malformed("its .data folder holds what installers have no place for", name)
-        top = next(iter(_installed_parts(name, dist_info)), "").lower()
+        top = next(iter(installed_parts(name, dist_info)), "").lower()
         if top.endswith(".dist-info") or (
             top.endswith((".egg-info", ".egg-link"))
             and canonicalize_name(top.rpartition(".")[0].partition("-")[0]) != project
@@ -526,7 +614,7 @@ def _requires_python(metadata: Message) -> str:
     return value
 
 
-def _console_scripts(document: bytes | None) -> tuple[tuple[str, str], ...]:
+def _scripts(document: bytes | None) -> tuple[tuple[str, str], ...]:
     if document is None:
         return ()
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
@@ -538,10 +626,11 @@ def _console_scripts(document: bytes | None) -> tuple[tuple[str, str], ...]:
         windowed = parser.items("gui_scripts") if "gui_scripts" in parser else []
     except (configparser.Error, UnicodeDecodeError) as error:
         raise _malformed("its entry_points.txt cannot be read", str(error)) from error
-    for name, _ in (*found, *windowed):
+    scripts = (*found, *windowed)
+    for name, _ in scripts:
         if not SCRIPT.fullmatch(name):
             raise _malformed("a script of it has a name that leaves its folder", repr(name)[:200])
-    return tuple((name, value) for name, value in found)
+    return scripts
 
 
 def _licence_files(

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from builds.domain.outcomes import Outcome
 from builds.executors.base import Mount
 from builds.runner.attempt import Attempt
+from builds.runner.compilers import FOLDERS, filtered
 from builds.runner.interpreters import Interpreter
 from builds.runner.problems import JobProblem
 from builds.runner.proxy import INDEX_URL, Downloaded, IndexProxy
@@ -25,6 +26,7 @@ C_API = PROGRAMS / "capi"
 """Headers that come before the interpreter's of the same names, where a build is lent them."""
 TOOLS = PROGRAMS / "tools"
 """Programs that come before the system's of the same names."""
+COMPILERS = INSIDE / "compilers"
 ENVIRONMENT = Path("/build/env")
 PYTHON = ENVIRONMENT / "bin" / "python"
 _DIST_INFO = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.(dist|egg)-info")
@@ -92,10 +94,12 @@ def make_place(
     constraints: Iterable[str] = (),
     overrides: Iterable[str] = (),
     system: Path | None = None,
+    compiles: bool = False,
 ) -> Place:
     """Make the virtual environment; what is installed in it will obey `constraints`.
 
     `overrides` take the place of whatever else is required of the projects that they name.
+    Where something `compiles`, no compiler does so for this very machine.
     """
     (work / "home").mkdir()
     mounts = (
@@ -104,6 +108,10 @@ def make_place(
         *interpreter.mounts,
     )
     given = variables(source_date_epoch, flags=flags)
+    if compiles:
+        shown = [system / "usr" / "bin"] if system else []
+        mounts += (filtered(attempt, [*FOLDERS, *shown], programs=PROGRAMS, inside=COMPILERS),)
+        given["PATH"] = f"{COMPILERS}:{given['PATH']}"
     if written := "".join(f"{constraint}\n" for constraint in constraints):
         # Both of them also when the project's own code calls them.
         (work / "constraints.txt").write_text(written)

@@ -70,6 +70,12 @@ class Interpreter:
         return tuple(int(part) for part in self.version.split(".") if part.isdecimal())
 
 
+def find_smoke_interpreters(patterns: Sequence[str]) -> tuple[Interpreter, ...]:
+    """Probe what the patterns match, to run wheels on and not to build them: headers or not."""
+    found = (probe(path, needs_headers=False) for path in _matches(patterns))
+    return tuple(interpreter for interpreter in found if interpreter is not None)
+
+
 def find_interpreters(
     patterns: Sequence[str] = (), *, uv: Path | None = None
 ) -> tuple[Interpreter, ...]:
@@ -87,7 +93,7 @@ def find_interpreters(
     return tuple(sorted(found.values(), key=lambda found: (found.micro, found.path)))
 
 
-def probe(path: Path) -> Interpreter | None:
+def probe(path: Path, *, needs_headers: bool = True) -> Interpreter | None:
     """Run the interpreter at `path` once; None for what is no usable CPython, or a shim of one."""
     try:
         answer = subprocess.run(
@@ -101,7 +107,9 @@ def probe(path: Path) -> Interpreter | None:
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     is_shim = facts["executable"] != os.path.realpath(path)
-    if is_shim or facts["implementation"] != "cpython" or not facts["has_headers"]:
+    if is_shim or facts["implementation"] != "cpython":
+        return None
+    if needs_headers and not facts["has_headers"]:
         return None
     return Interpreter(
         path=Path(facts["base"]),
@@ -115,7 +123,7 @@ def probe(path: Path) -> Interpreter | None:
 
 
 def choose(interpreters: Iterable[Interpreter], target: Target) -> Interpreter | None:
-    """Return the newest interpreter that builds for `target`, natively; None without one."""
+    """Return the newest interpreter that is `target`'s, and runs here; None without one."""
     tag = target.interpreter + ("t" if target.abi.endswith("t") else "")
     fitting = [
         interpreter

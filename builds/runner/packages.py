@@ -33,6 +33,10 @@ class Package:
     sha256: str
 
 
+LISTINGS = "listings"
+"""Folder of a root: what came from each package, by the name of its file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
     """Packages with all they need that the host has not, unpacked; nothing where it has all."""

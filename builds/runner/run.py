@@ -4,8 +4,9 @@ Whatever happens, it ends with exactly one `Ended`. Its `report` holds, as far a
 "builder", "target", "limits", "log_sha256"; "interpreter" (tag, version, soabi, libc, path);
 "source_date_epoch"; "sdist" (what it says of itself); "way" (what of the job changed the build);
 "resolved" and "runtime" (name, version, filename, sha256, url each); "system" (distribution,
-files found, packages unpacked); "grafted" (members that repair added); "modules"; "wheel"
-(filename, sha256, size, uploaded_as).
+files found, packages unpacked); "grafted" (libraries that repair added: name, soname, package,
+version, licences each); "tried_on" (the interpreter that imported the wheel: version, path);
+"modules"; "wheel" (filename, sha256, size, uploaded_as).
 """
 
 import logging
@@ -30,12 +31,14 @@ from builds.runner.fetch import fetch
 from builds.runner.inspect import SdistFacts, has_pyx, read_sdist, unpack
 from builds.runner.interpreters import Interpreter, choose
 from builds.runner.job import Job
+from builds.runner.origins import DpkgPackages
 from builds.runner.problems import JobProblem, LeaseGoneError
 from builds.runner.proxy import IndexProxy
 from builds.runner.repair import repair
 from builds.runner.smoke import smoke
 from builds.runner.system import provide
 from builds.runner.upload import upload
+from builds.runner.whole import extension_sources, verify_whole
 from indexes.domain.names import parse_project_name
 
 WATCH_SECONDS = 0.2
@@ -107,6 +110,7 @@ def _run(attempt: Attempt) -> None:
     attempt.enter(Stage.INSPECT)
     work = attempt.folder("build")
     sdist = _inspect(attempt, archive, work)
+    sources = extension_sources(work / "src")
 
     bench, job = attempt.bench, attempt.job
     cutoff = datetime.fromisoformat(job.way.cutoff) if job.way.cutoff else None
@@ -140,22 +144,24 @@ def _run(attempt: Attempt) -> None:
             constraints=job.way.constraints,
             overrides=filter(None, [job.way.cython]),
             system=system.folder,
+            compiles=True,
         )
         resolve(attempt, place, sdist)
         attempt.enter(Stage.BUILD)
         wheel = build(attempt, place, sdist)
-    said = attempt.journal.evidence()
+    log = attempt.journal.recent
 
     attempt.enter(Stage.REPAIR)
     facts = read_wheel(wheel, bench.wheel_limits)
+    verify_whole(attempt, facts, log=log, sources=sources)
     wheel = repair(
         attempt,
         wheel,
         facts,
         interpreter=interpreter,
         epoch=epoch,
-        said=said,
         system=system.folder,
+        packages=(*system.origins, DpkgPackages()),
     )
 
     attempt.enter(Stage.CHECK)
@@ -179,7 +185,7 @@ def _run(attempt: Attempt) -> None:
             attempt,
             wheel,
             facts,
-            interpreter=interpreter,
+            interpreter=choose(bench.smoke_interpreters, attempt.target) or interpreter,
             epoch=epoch,
             proxy=proxy,
             index=socket,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from builds.domain.outcomes import Outcome
 from builds.runner.attempt import Attempt
+from builds.runner.origins import Packages, UnpackedPackages
 from builds.runner.packages import Found, MirrorError, NotInstallableError, Root, SystemPackages
 
 _GENERIC = re.compile(r"(dep|pkg):generic/(?P<name>[A-Za-z0-9][\w.+-]*)([@?#; ].*)?", re.ASCII)
@@ -24,6 +25,8 @@ class System:
 
     folder: Path | None = None
     flags: tuple[str, ...] = ()
+    origins: tuple[Packages, ...] = ()
+    """What the folder's libraries come from."""
 
 
 HOST_ALONE = System()
@@ -81,7 +84,11 @@ def _provided(attempt: Attempt, distribution: SystemPackages, external: Sequence
     say(f"system packages: {', '.join(versions) or 'none that are not here already'}")
     # After all other folders: a header in there must not hide another of the same name.
     folders = dict.fromkeys(owned.folder for owned in found if owned.folder)
-    return System(root.folder, tuple(f"-idirafter/{folder}" for folder in folders))
+    return System(
+        root.folder,
+        tuple(f"-idirafter/{folder}" for folder in folders),
+        (UnpackedPackages(root.folder, root.packages, distribution.label),) if root.folder else (),
+    )
 
 
 def _told(found: Found) -> str:

@@ -12,6 +12,7 @@ from builds import dispatch
 from builds.domain.ladder import FIRST, Step, Won, next_step
 from builds.domain.leases import new_lease
 from builds.domain.outcomes import Outcome
+from builds.domain.siblings import LARGEST, choose_siblings
 from builds.domain.states import BUILD_TRANSITIONS, AttemptState, BuildState, sources_of
 from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
@@ -20,7 +21,10 @@ from builds.services.cancel import cancel_builds
 from builds.services.conclude import sources_of_build, steps_tried
 from builds.services.permits import live_permit
 from builds.services.staging import STAGED
-from indexes.models import Project
+from indexes.domain.files import FileKind
+from indexes.domain.status import Standing
+from indexes.models import File, Project, UpstreamFile
+from indexes.services.pages import file_url
 from indexes.storage import get_storage, staging_key
 
 TAKE_SECONDS = 300
@@ -142,10 +146,32 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
             sha256=build.sdist_sha256,
             size=build.sdist_size,
         ),
+        siblings=siblings_of(build),
         upstream=settings.AFFINEUR_UPSTREAM,
         control_url=control_url,
         upload_url=upload_url or f"{control_url}/wheel",
     )
+
+
+def siblings_of(build: Build) -> tuple[Distribution, ...]:
+    """Return the wheels, upstream's or ours, that tell what one of this build should hold."""
+    upstream = UpstreamFile.objects.filter(
+        project=build.project_id, kind=FileKind.WHEEL.value, is_yanked=False
+    ).exclude(sha256="")
+    ours = File.objects.filter(project=build.project_id, standing=Standing.LISTED.value)
+    known = {
+        filename: Distribution(
+            filename, f"{settings.AFFINEUR_CONTROL_URL}{file_url(sha256, filename)}", sha256, size
+        )
+        for filename, sha256, size in ours.values_list("filename", "sha256", "size")
+    }
+    known |= {
+        filename: Distribution(filename, url, sha256, size)
+        for filename, url, sha256, size in upstream.values_list("filename", "url", "sha256", "size")
+    }
+    bearable = [name for name, wheel in known.items() if (wheel.size or 0) <= LARGEST]
+    chosen = choose_siblings(bearable, version=build.version, target=parse_target(build.target))
+    return tuple(known[filename] for filename in chosen)
 
 
 def steps_won(build: Build) -> list[Won]:

@@ -13,12 +13,20 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class Grafted:
+    """A library that repair copied into the wheel, and the package that it comes from."""
+
+    name: str
+    package: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     interpreter: str = ""
     resolved: tuple[Requirement, ...] = ()
     """What was installed to build with."""
-    grafted: tuple[str, ...] = ()
-    """Libraries that repair copied into the wheel."""
+    grafted: tuple[Grafted, ...] = ()
     log_sha256: str = ""
     source_date_epoch: int | None = None
 
@@ -35,7 +43,11 @@ def read_report(said: Mapping[str, Any]) -> Report:
             for item in _listed(said, "resolved")
             if isinstance(item, dict)
         ),
-        grafted=tuple(str(item) for item in _listed(said, "grafted")),
+        grafted=tuple(
+            Grafted(*(str(item.get(field, "")) for field in ("name", "package", "version")))
+            for item in _listed(said, "grafted")
+            if isinstance(item, dict)
+        ),
         log_sha256=str(said.get("log_sha256") or ""),
         source_date_epoch=epoch if isinstance(epoch, int) else None,
     )

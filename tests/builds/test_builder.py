@@ -108,12 +108,14 @@ def test_the_configuration_is_the_environments(tmp_path: Path) -> None:
             "AFFINEUR_BUILDER_ROOT": str(tmp_path),
             "AFFINEUR_BUILDER_SLOTS": "3",
             "AFFINEUR_INTERPRETERS": "/opt/a/python3 /opt/b/*/python3",
+            "AFFINEUR_SMOKE_INTERPRETERS": "/opt/portable/*/python3",
             "AFFINEUR_CONTACT": "farm@example",
             "AFFINEUR_BUILDER_CACHE": "1000",
         }
     )
 
     assert config.interpreters == ("/opt/a/python3", "/opt/b/*/python3")
+    assert config.smoke_interpreters == ("/opt/portable/*/python3",)
     assert (config.slots, config.root, config.cache) == (3, tmp_path, 1000)
     assert config.contact == "farm@example"
     made = builder.make_app(config)

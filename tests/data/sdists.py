@@ -219,6 +219,87 @@ PINNED = Sdist(
     },
 )
 
+PARTLY_HOLLOW = Sdist(
+    "partly-demo",
+    "1.0",
+    {
+        "setup.py": _setup(
+            "partly-demo",
+            'ext_modules=[Extension("_speed", ["speed.c"]), '
+            'Extension("_extra", ["extra.c"], optional=True)]',
+        ),
+        "speed.c": C_SOURCE,
+        "extra.c": "#include <longintrepr.h>\n",
+    },
+)
+"""One of its two extensions does not compile on CPython 3.12 and newer, and may fail."""
+
+HIDDEN = Sdist(
+    "hidden-demo",
+    "1.0",
+    {
+        "setup.py": _setup(
+            "hidden-demo",
+            'packages=["hidden_demo"], ext_modules=[Extension("hidden_demo._speed", ["speed.c"])]',
+        ),
+        "speed.c": UNIMPORTABLE.files["speed.c"],
+        "hidden_demo/__init__.py": "try:\n    from hidden_demo._speed import answer\n"
+        "except ImportError:\n    answer = lambda: 42\n",
+    },
+)
+"""Its package imports, though its extension does not."""
+
+CRASHES = Sdist(
+    "crashing-demo",
+    "1.0",
+    {
+        "setup.py": _setup("crashing-demo", 'ext_modules=[Extension("_speed", ["speed.c"])]'),
+        "speed.c": "#include <signal.h>\n"
+        + C_SOURCE.replace("return PyModule_Create", "raise(SIGSEGV); return PyModule_Create"),
+    },
+)
+
+UNTIDY = Sdist(
+    "untidy-demo",
+    "1.0",
+    {
+        "setup.py": _setup(
+            "untidy-demo",
+            'ext_modules=[Extension("_speed", ["speed.c"], '
+            'extra_compile_args=["-march=native", "-mtune=native"], '
+            'runtime_library_dirs=["/usr/local/lib", "$ORIGIN"], '
+            'extra_link_args=["-l:libbz2.so.1.0"])]',
+        ),
+        "speed.c": "const char *BZ2_bzlibVersion(void);\n"
+        + C_SOURCE.replace(
+            "return PyLong_FromLong(42)", "return PyUnicode_FromString(BZ2_bzlibVersion())"
+        ),
+    },
+)
+"""Compiled for the machine it is compiled on; looks for libraries where each machine has others;
+needs one of the distribution's, which every Debian has."""
+
+BEYOND_ABI3 = Sdist(
+    "beyond-demo",
+    "1.0",
+    {
+        "setup.py": _setup(
+            "beyond-demo",
+            'ext_modules=[Extension("_speed", ["speed.c"], py_limited_api=True)], '
+            'options={"bdist_wheel": {"py_limited_api": "cp39"}}',
+        ),
+        "speed.c": C_SOURCE.replace(
+            "return PyLong_FromLong(42)",
+            'return getenv("HOME") ? PyFrame_New(NULL, NULL, NULL, NULL) : NULL',
+        ).replace(
+            "static PyObject",
+            "void *PyFrame_New(void *, void *, void *, void *);\n\nstatic PyObject",
+            1,
+        ),
+    },
+)
+"""Says that it needs the stable ABI of CPython 3.9 alone, and needs more."""
+
 OLD_SETUP = Sdist(
     "old-demo",
     "1.0",
@@ -243,24 +324,30 @@ import os
 import zipfile
 
 
-def write_wheel(folder, name="own_demo", version="1.0", module="own_demo", text=""):
+def write_wheel(
+    folder, name="own_demo", version="1.0", module="own_demo", text="", more=(), tag="py3-none-any"
+):
     info = "{}-{}.dist-info".format(name, version)
     files = {
-        module + ".py": text,
+        **({module + ".py": text} if module else {}),
+        **dict(more),
         info + "/METADATA":
             "Metadata-Version: 2.1\\nName: {}\\nVersion: {}\\n".format(name, version),
         info + "/WHEEL":
-            "Wheel-Version: 1.0\\nGenerator: own\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+            "Wheel-Version: 1.0\\nGenerator: own\\nRoot-Is-Purelib: true\\nTag: {}\\n".format(tag),
     }
     record = ""
     for path, content in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(content.encode()).digest())
+        content = content.encode() if isinstance(content, str) else content
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest())
         record += "{},sha256={},\\n".format(path, digest.rstrip(b"=").decode())
     files[info + "/RECORD"] = record + info + "/RECORD,,\\n"
-    wheel = "{}-{}-py3-none-any.whl".format(name, version)
+    wheel = "{}-{}-{}.whl".format(name, version, tag)
     with zipfile.ZipFile(os.path.join(folder, wheel), "w") as archive:
         for path, content in files.items():
-            archive.writestr(zipfile.ZipInfo(path, (2017, 7, 14, 2, 40, 0)), content)
+            member = zipfile.ZipInfo(path, (2017, 7, 14, 2, 40, 0))
+            member.external_attr = (0o755 if "/scripts/" in path else 0o644) << 16
+            archive.writestr(member, content)
     return wheel
 
 
@@ -295,6 +382,27 @@ FILLS_DISK = own(
     "    while True:\n"
     "        file.write(os.urandom(1 << 20))\n"
 )
+BAD_SCRIPT = own(
+    "points = '[console_scripts]\\nown-demo = own_demo:main\\n'\n"
+    "more = {'own_demo-1.0.dist-info/entry_points.txt': points}\n"
+    "return write_wheel(wheel_directory, text='def start(): pass', more=more)"
+)
+"""Has a script that calls what its module does not have."""
+_PROGRAM = """\
+import pathlib, subprocess
+pathlib.Path("gone.c").write_text("void gone(void) {{}}")
+pathlib.Path("tool.c").write_text("void gone(void); int main(void) {{ {body} return 0; }}")
+library = "libpython3.99.so.1.0"
+soname = "-Wl,-soname," + library
+subprocess.run(["cc", "-shared", "-fPIC", "gone.c", soname, "-o", library], check=True)
+subprocess.run(["cc", "tool.c", "-o", "tool", "-Wl,--as-needed", "./" + library], check=True)
+program = {{"own_demo-1.0.data/scripts/tool": pathlib.Path("tool").read_bytes()}}
+return write_wheel(wheel_directory, module="", more=program)
+"""
+PROGRAM = own(_PROGRAM.format(body=""))
+"""A wheel without a module, whose one file is a program of machine code."""
+UNLOADABLE_PROGRAM = own(_PROGRAM.format(body="gone();"))
+"""Needs libpython, which no wheel may bring or count on: what it needs of it is missing."""
 LINKED_WHEEL = own(
     "os.symlink('/etc/passwd', os.path.join(wheel_directory, 'own_demo-1.0-py3-none-any.whl'))\n"
     "return 'own_demo-1.0-py3-none-any.whl'"

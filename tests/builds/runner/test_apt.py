@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from builds.runner.apt import Apt
+from builds.runner.origins import UnpackedPackages, trace
 from builds.runner.packages import Found, MirrorError, NotInstallableError
 from builds.runner.problems import LeaseGoneError
-from tests.data.debian import TRIPLET, Archive, Deb
+from tests.data.debian import TRIPLET, Archive, Deb, architecture
 
 pytestmark = pytest.mark.skipif(not Apt.is_here(), reason="apt is not here")
 
@@ -135,6 +136,23 @@ def test_packages_are_told_with_the_hash_of_the_file_they_came_in(tmp_path: Path
     assert (told.name, told.version) == ("librind1", "1.0-1")
     assert told.sha256 == hashlib.sha256(archive.path_of(RIND).read_bytes()).hexdigest()
     assert told.filename == archive.path_of(RIND).name
+
+
+def test_a_copy_of_an_unpacked_library_is_traced_to_its_package(tmp_path: Path) -> None:
+    name = f"{LIBRARIES}/librind.so.1"
+    notes = "Format: DEP-5\n\nLicense: Zlib\n"
+    rind = Deb("librind1", {name: "rind", "usr/share/doc/librind1/copyright": notes})
+    archive = Archive(tmp_path / "archive", rind)
+    root = Apt(tmp_path / "apt", sources=archive.sources).unpack(["librind1"], is_live=yes)
+    assert root.folder is not None
+    packages = UnpackedPackages(root.folder, root.packages, "debian-12")
+    digest = hashlib.sha256(b"rind").hexdigest()[:8]
+
+    (library,) = trace([f"demo.libs/librind-{digest}.so.1"], [packages])
+
+    assert library.package is not None
+    assert library.package.purl == f"pkg:deb/debian/librind1@1.0-1?arch={architecture()}"
+    assert library.package.licence_names == ("Zlib",)
 
 
 def test_a_library_that_others_stand_for_is_where_linkers_look(apt: Apt) -> None:

@@ -5,6 +5,7 @@ import stat
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -14,12 +15,20 @@ from builds.domain.outcomes import Outcome
 from builds.domain.targets import parse_target
 from builds.runner.check import WheelLimits, check_wheel, importable, read_wheel
 from builds.runner.problems import WheelProblem
-from tests.builds.runner.wheels import ELF, make_wheel, pack, record_of, wheel_files
+from tests.builds.runner.wheels import ELF, linked, make_wheel, pack, record_of, wheel_files
 
 FILENAME = "demo-1.0-py3-none-any.whl"
 DIST_INFO = "demo-1.0.dist-info"
 TARGET = parse_target("cp313-manylinux_2_36_x86_64")
 DEMO = canonicalize_name("demo")
+AARCH64 = 183
+I386 = 3
+
+
+def native(member: str, content: bytes, tag: str = "cp313-cp313") -> dict[str, Any]:
+    """A wheel for one platform with one member of machine code."""
+    files = {"demo/__init__.py": b"", member: content}
+    return {"tag": f"{tag}-manylinux_2_17_x86_64", "files": files}
 
 
 def rerecorded(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -47,7 +56,7 @@ def test_a_sound_wheel_is_read(tmp_path: Path) -> None:
     assert facts.requires_python == ">=3.9"
     assert facts.requires_dist == ("other>1",)
     assert facts.modules == ("_speed", "demo")
-    assert facts.elf == ("_speed.cpython-313-x86_64-linux-gnu.so",)
+    assert tuple(facts.elf) == ("_speed.cpython-313-x86_64-linux-gnu.so",)
     assert facts.scripts == (("Demo", "demo:main"),)
     assert facts.licence_files == (f"{DIST_INFO}/LICENSE",)
     assert facts.metadata.startswith(b"Metadata-Version: 2.1\nName: demo\n")
@@ -258,6 +267,18 @@ def test_a_name_that_is_no_wheels_is_refused(tmp_path: Path) -> None:
         ({"tag": "py2-none-any"}, Outcome.WHEEL_OTHER_TARGET),
         ({"metadata": "Requires-Python: <3.13\n"}, Outcome.WHEEL_OTHER_TARGET),
         ({"files": {"demo/_speed.so": ELF}}, Outcome.WHEEL_MALFORMED),
+        (native("demo.abi3.so", linked(machine=AARCH64)), Outcome.WHEEL_OTHER_TARGET),
+        (native("demo/data.so", linked(machine=I386)), Outcome.WHEEL_OTHER_TARGET),
+        (native("demo.abi3.so", linked(runpath="/usr/lib")), Outcome.WHEEL_MALFORMED),
+        (native("demo/_a.so", linked(runpath="$ORIGIN/../../lib")), Outcome.WHEEL_MALFORMED),
+        (native("demo/_a.abi3.so", linked(runpath="$ORIGIN:")), Outcome.WHEEL_MALFORMED),
+        (native("demo.cpython-39-x86_64-linux-gnu.so", linked()), Outcome.WHEEL_OTHER_TARGET),
+        (native("demo.cpython-313t-x86_64-linux-gnu.so", linked()), Outcome.WHEEL_OTHER_TARGET),
+        (
+            native("demo.cpython-313-x86_64-linux-gnu.so", linked(), tag="cp39-abi3"),
+            Outcome.WHEEL_MALFORMED,
+        ),
+        (native("demo/_speed.so", linked(), tag="py3-none"), Outcome.WHEEL_MALFORMED),
     ],
 )
 def test_a_wheel_of_something_else_is_refused(
@@ -278,6 +299,13 @@ def test_a_wheel_of_something_else_is_refused(
         {"tag": "cp39-abi3-manylinux_2_17_x86_64", "files": {"demo.abi3.so": ELF}},
         {"tag": "cp313-cp313-manylinux_2_36_x86_64"},
         {"metadata": "Requires-Python: >=3.13.1\n"},
+        native("demo/_a.so", linked(runpath="$ORIGIN/../demo.libs:$ORIGIN")),
+        native("demo.cpython-313-x86_64-linux-gnu.so", linked()),
+        native("demo/libdemo.so", linked(symbol="demo"), tag="py3-none"),
+        native("demo/_speed.abi3.so", linked(), tag="py3-none"),
+        native("demo-1.0.data/scripts/tool", linked(symbol="main"), tag="py3-none"),
+        # Not for loading: tests of a debugger, say.
+        native("demo/other.o", linked(machine=I386, kind=1)),
     ],
 )
 def test_a_wheel_for_the_target_is_accepted(tmp_path: Path, made: dict[str, str]) -> None:

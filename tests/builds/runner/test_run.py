@@ -1,8 +1,10 @@
 """The way of a job, its commands played by a fake."""
 
 import hashlib
+import io
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +19,9 @@ from builds.executors.base import Command, Ending
 from builds.executors.fake import FakeExecutor
 from builds.runner.events import Event, LogWritten, StageStarted, event_to_json
 from builds.runner.inspect import SdistLimits
+from builds.runner.job import Distribution
 from indexes.upstream.fake import Fault
-from tests.builds.runner.conftest import LEASE, Farm
+from tests.builds.runner.conftest import LEASE, SOME_PYTHON, Farm
 from tests.builds.runner.wheels import ELF, make_wheel
 from tests.data import sdists
 
@@ -50,6 +53,7 @@ def fake(farm: Farm) -> FakeExecutor:
     executor.on("/build/wheels", effect=leaves_wheel())
     executor.on("get_requires_for_build_wheel", effect=asks_for())
     executor.on("imports.py")
+    executor.on("stable_abi.py")
     farm.executor = executor
     return executor
 
@@ -233,8 +237,114 @@ def test_a_pure_wheel_whose_extension_did_not_compile_is_none(
 
     run = farm.run(farm.job(sdists.PURE))
 
-    assert (run.end.outcome, run.end.evidence) == (Outcome.REPAIR_FAILED, line)
+    assert (run.end.outcome, run.end.evidence) == (Outcome.HOLLOW_WHEEL, line)
+    assert run.stages[-1] == "repair"
     assert farm.control.uploads == []
+
+
+def sibling_of(farm: Farm, *members: str, release: str = "1.0", **changes: Any) -> Distribution:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for member in members:
+            archive.writestr(member, b"")
+    name = f"pure_demo-{release}-cp39-cp39-manylinux_2_17_x86_64.whl"
+    listed = farm.upstream.add_file("pure-demo", name, buffer.getvalue())
+    return replace(Distribution(listed.filename, listed.url, listed.sha256, listed.size), **changes)
+
+
+def test_a_pure_wheel_beside_one_with_an_extension_is_hollow(
+    farm: Farm, fake: FakeExecutor
+) -> None:
+    sibling = sibling_of(farm, "pure_demo/_speed.cpython-39-x86_64-linux-gnu.so")
+
+    run = farm.run(farm.job(sdists.PURE, siblings=(sibling,)))
+
+    assert run.end.outcome == Outcome.HOLLOW_WHEEL
+    assert "pure_demo._speed" in run.end.message
+    assert sibling.filename in run.end.evidence
+
+
+def test_a_neighbour_does_not_make_a_pure_release_hollow(farm: Farm, fake: FakeExecutor) -> None:
+    sibling = sibling_of(farm, "pure_demo/_speed.abi3.so", release="2.0")
+
+    run = farm.run(farm.job(sdists.PURE, siblings=(sibling,)))
+
+    assert run.end.outcome == Outcome.BUILT, run.log
+    assert f"compared with {sibling.filename}, with the extensions pure_demo._speed" in run.log
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sha256": "0" * 64}, {"url": "http://127.0.0.1:9/a.whl", "sha256": "1" * 64}]
+)
+def test_a_sibling_that_cannot_be_had_is_no_failure(
+    farm: Farm, fake: FakeExecutor, changes: dict[str, str]
+) -> None:
+    sibling = sibling_of(farm, "pure_demo/_speed.abi3.so", **changes)
+
+    run = farm.run(farm.job(sdists.PURE, siblings=(sibling,)))
+
+    assert run.end.outcome == Outcome.BUILT, run.log
+    assert f"{sibling.filename} cannot be compared with: " in run.log
+
+
+def test_a_sibling_of_noise_is_no_failure(farm: Farm, fake: FakeExecutor) -> None:
+    name = "pure_demo-1.0-cp39-cp39-manylinux_2_17_x86_64.whl"
+    noise = farm.upstream.add_file("pure-demo", name, b"PK\x05\x06 noise")
+    sibling = Distribution(noise.filename, noise.url, noise.sha256, noise.size)
+
+    run = farm.run(farm.job(sdists.PURE, siblings=(sibling,)))
+
+    assert run.end.outcome == Outcome.BUILT, run.log
+
+
+def test_the_repaired_wheel_is_the_one_that_is_tried(farm: Farm, fake: FakeExecutor) -> None:
+    tried: list[bytes] = []
+
+    def remember(command: Command) -> None:
+        (wheel,) = (command.work / "wheel").iterdir()
+        tried.append(wheel.read_bytes())
+
+    grafted = {**MACHINE_CODE, "pure_demo.libs/libz-12345678.so.1": ELF}
+    fake.on("/build/wheel/", effect=remember)
+    fake.on("stable_abi.py")
+    fake.on("/build/wheels", effect=leaves_wheel(tag="cp39-abi3-linux_x86_64", files=MACHINE_CODE))
+    fake.on("auditwheel", effect=leaves_wheel(tag="cp39-abi3-manylinux_2_17_x86_64", files=grafted))
+
+    run = farm.run(farm.job(sdists.PURE))
+
+    assert run.end.outcome == Outcome.BUILT, run.log
+    ((_, _, content),) = farm.control.uploads
+    assert tried == [content]
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert "pure_demo-1.0.dist-info/sboms/affineur.cdx.json" in archive.namelist()
+
+
+def test_a_wheel_is_tried_on_an_interpreter_like_its_users(farm: Farm, fake: FakeExecutor) -> None:
+    portable = replace(SOME_PYTHON, path=Path("/opt/portable/python3.13"))
+    other = replace(SOME_PYTHON, path=Path("/opt/portable/python3.12"), tag="cp312")
+    farm.bench = replace(farm.bench, smoke_interpreters=(portable, other))
+
+    run = farm.run(farm.job(sdists.PURE))
+
+    build, smoke = called(fake, "venv")
+    assert str(SOME_PYTHON.path) in build.argv
+    assert str(portable.path) in smoke.argv
+    assert run.end.report["tried_on"]["path"] == str(portable.path)
+
+
+def test_the_modules_to_try_may_be_named(farm: Farm, fake: FakeExecutor) -> None:
+    plans: list[dict[str, Any]] = []
+
+    def remember(command: Command) -> None:
+        plans.append(json.loads((command.work / "plan.json").read_text()))
+
+    fake.on("imports.py", effect=remember)
+
+    farm.run(farm.job(sdists.PURE, way=Way("declared", imports=("pure_demo.tool",))))
+
+    (plan,) = plans
+    assert plan["modules"] == ["pure_demo.tool"]
+    assert plan["own"] == ["pure_demo"]
 
 
 def test_a_pure_wheel_is_left_as_it_is(farm: Farm, fake: FakeExecutor) -> None:
@@ -257,7 +367,8 @@ def test_a_wheel_with_machine_code_is_repaired_without_a_network(
     assert run.end.outcome == Outcome.BUILT, run.end
     (repair,) = called(fake, "auditwheel")
     assert repair.index_socket is None
-    assert run.end.report["grafted"] == ["pure_demo.libs/libz-1234.so.1"]
+    (grafted,) = run.end.report["grafted"]
+    assert (grafted["name"], grafted["package"]) == ("pure_demo.libs/libz-1234.so.1", "")
     assert run.end.report["wheel"]["filename"].endswith("manylinux_2_17_x86_64.whl")
 
 
@@ -281,8 +392,10 @@ def test_a_wheel_for_one_platform_without_machine_code_is_hollow(
 
     run = farm.run(farm.job(sdists.PURE))
 
-    assert run.end.outcome == Outcome.REPAIR_FAILED
-    assert "no extension came out" in run.end.message
+    assert (run.end.outcome, run.end.evidence) == (
+        Outcome.HOLLOW_WHEEL,
+        "it holds no machine code",
+    )
 
 
 def test_a_builder_without_the_interpreter_says_what_it_has(farm: Farm, fake: FakeExecutor) -> None:

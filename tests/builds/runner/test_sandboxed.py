@@ -119,7 +119,7 @@ def test_members_are_as_old_as_the_sdist(real_farm: Farm) -> None:
         (sdists.BAD_IMPORT, Outcome.IMPORT_FAILED, "No module named 'not_there'", "smoke"),
         (sdists.UNCOMPILABLE, Outcome.BUILD_FAILED, "fatal error: not-there.h", "build"),
         (sdists.FAILS, Outcome.BUILD_FAILED, "does not like Tuesdays", "build"),
-        (sdists.HOLLOW, Outcome.REPAIR_FAILED, "holds no machine code", "repair"),
+        (sdists.HOLLOW, Outcome.HOLLOW_WHEEL, "speed.c:1:10: fatal error: not-there.h", "repair"),
         (sdists.NOTHING, Outcome.NO_WHEEL, "", "build"),
         (sdists.TWO_WHEELS, Outcome.SEVERAL_WHEELS, "own_demo-1.1-py3-none-any.whl", "build"),
         (sdists.OTHER_WHEEL, Outcome.WHEEL_OTHER_PROJECT, "other_demo-1.0", "check"),

@@ -57,7 +57,7 @@ def packages(farm: Farm) -> FakePackages:
 def fake(farm: Farm) -> FakeExecutor:
     """Commands that all go well."""
     executor = FakeExecutor()
-    for part in ("venv", "install", "imports.py"):
+    for part in ("venv", "install", "imports.py", "stable_abi.py"):
         executor.on(part)
     executor.on("/build/wheels", effect=leaves_wheel())
     executor.on("get_requires_for_build_wheel", effect=asks_for())
@@ -87,7 +87,12 @@ def test_build_and_repair_see_the_packages_and_smoke_does_not(
     assert run.end.outcome == Outcome.BUILT, run.log
     assert packages.unpacked == [["librind-dev"]]
     seen = {(command.work.name, command.system) for command in fake.commands}
-    assert seen == {("build", packages.folder), ("repair", packages.folder), ("smoke", None)}
+    assert seen == {
+        ("build", packages.folder),
+        ("repair", packages.folder),
+        ("audit", None),
+        ("smoke", None),
+    }
 
 
 def test_the_report_tells_what_was_found_and_unpacked(

@@ -10,9 +10,11 @@ from builds.domain.limits import Limits
 from builds.domain.outcomes import Outcome
 from builds.domain.states import AttemptState, BuildState
 from builds.models import Attempt, Build, Permit
-from builds.runner.job import Job
+from builds.runner.job import Distribution, Job
 from builds.services.claim import claim_builds
 from builds.services.permits import revoke_permits
+from indexes.domain.files import FileKind
+from indexes.models import File, UpstreamFile
 from tests.builds.farm import (
     AT,
     CP311,
@@ -56,6 +58,68 @@ def test_a_job_holds_what_a_builder_needs(permit: Permit) -> None:
     assert job.upload_url == f"{job.control_url}/wheel"
     assert job.limits == Limits()
     assert Job.from_json(job.to_json()) == job
+
+
+def test_a_job_names_wheels_that_tell_what_a_good_one_holds(permit: Permit) -> None:
+    queue_build(permit)
+    names = {
+        "demo-1.0-cp39-cp39-manylinux_2_17_x86_64.whl": {},
+        "demo-1.0-cp312-cp312-manylinux_2_17_x86_64.whl": {"is_yanked": True},
+        "demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl": {"sha256": ""},
+        "demo-1.0-cp310-cp310-manylinux_2_17_x86_64.whl": {"size": 1 << 40},
+        "demo-1.0-cp312-cp312-win_amd64.whl": {},
+        "demo-0.9-cp312-cp312-manylinux_2_17_x86_64.whl": {},
+        "demo-0.8-cp312-cp312-manylinux_2_17_x86_64.whl": {},
+    }
+    for name, facts in names.items():
+        UpstreamFile.objects.create(
+            **{
+                "project": permit.project,
+                "filename": name,
+                "version": name.split("-")[1],
+                "kind": FileKind.WHEEL.value,
+                "url": f"https://upstream.example/files/{name}",
+                "sha256": "6" * 64,
+                "size": 1000,
+            }
+            | facts
+        )
+
+    job = claim_one()
+
+    first, second = job.siblings
+    assert first == Distribution(
+        "demo-1.0-cp39-cp39-manylinux_2_17_x86_64.whl",
+        "https://upstream.example/files/demo-1.0-cp39-cp39-manylinux_2_17_x86_64.whl",
+        "6" * 64,
+        1000,
+    )
+    assert second.filename == "demo-0.9-cp312-cp312-manylinux_2_17_x86_64.whl"
+
+
+def test_a_wheel_of_ours_tells_as_well_as_upstreams(permit: Permit) -> None:
+    build = conclude(queue_build(permit, CP311), BuildState.PUBLISHED)
+    name = "demo-1.0-1a-cp311-cp311-manylinux_2_36_x86_64.whl"
+    File.objects.create(
+        project=permit.project,
+        version="1.0",
+        filename=name,
+        build_tag="1a",
+        sha256="8" * 64,
+        size=1000,
+        metadata_sha256="9" * 64,
+        metadata=b"",
+        provenance={},
+        build_id=build.pk,
+        published_at=AT,
+    )
+    queue_build(permit)
+
+    (sibling,) = claim_one().siblings
+
+    assert sibling == Distribution(
+        name, f"http://testserver/files/{'8' * 64}/{name}", "8" * 64, 1000
+    )
 
 
 def test_only_the_hash_of_a_lease_is_kept(permit: Permit) -> None:

@@ -45,7 +45,7 @@ from tests.builds.farm import (
     upload,
     wheel_report,
 )
-from tests.builds.runner.wheels import make_wheel
+from tests.builds.runner.wheels import linked, make_wheel
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("celery", "signing_key")]
 
@@ -395,6 +395,13 @@ def test_what_a_sibling_came_to_serve_first_is_not_published_twice(
         ({"metadata": "Requires-Python: <3\n"}, Outcome.WHEEL_OTHER_TARGET),
         ({"metadata": "Requires-Python: often\n"}, Outcome.WHEEL_MALFORMED),
         ({"files": {"../evil.py": b""}}, Outcome.WHEEL_MALFORMED),
+        (
+            {
+                "tag": "cp313-cp313-manylinux_2_17_x86_64",
+                "files": {"demo/_speed.so": linked(runpath="/home/somebody/lib")},
+            },
+            Outcome.WHEEL_MALFORMED,
+        ),
     ],
 )
 def test_a_wheel_that_is_not_what_was_asked_for_is_not_published(

@@ -134,7 +134,15 @@ REPORT = {
         {"name": "setuptools", "version": "75.6.0", "sha256": digest("setuptools")},
         {"name": "wheel", "version": "0.45.1", "sha256": digest("wheel")},
     ],
-    "grafted": [],
+    "grafted": [
+        {
+            "name": "demo.libs/libz-1f2e3d4c.so.1.2.13",
+            "soname": "libz.so.1",
+            "package": "zlib1g",
+            "version": "1:1.2.13.dfsg-1",
+            "licences": ["Zlib"],
+        }
+    ],
     "log_sha256": digest("log"),
     "source_date_epoch": 1_700_000_000,
 }

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from portal.web import matrix, requirements, target_names, text
-from portal.web.report import Report, read_report
+from portal.web.report import Grafted, Report, read_report
 from portal.web.requirements import MOST_LINES, read_pasted
 from portal.web.text import rendered_markdown, without_controls
 
@@ -82,3 +82,5 @@ def test_a_list_without_end_is_cut_and_says_so():
 def test_a_report_of_any_shape_can_be_shown():
     assert read_report({"resolved": "x", "grafted": {"a": 1}, "interpreter": None}) == Report()
     assert read_report({"resolved": [1, {"name": 2}]}).resolved[0].name == "2"
+    said = {"grafted": [1, {"name": "a.libs/b.so", "package": "b1", "version": "1.2"}]}
+    assert read_report(said).grafted == (Grafted("a.libs/b.so", "b1", "1.2"),)
