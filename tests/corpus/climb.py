@@ -52,7 +52,7 @@ class Source:
 
 
 class Climber:
-    """A builder of its own, as configured; `toolchain` is the farm's choice, `platform` the targets' own."""
+    """A builder of its own; `toolchain` is the farm's choice, `platform` the targets' own."""
 
     def __init__(
         self,

@@ -41,8 +41,14 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def import_module(name: str) -> None:
-    importlib.import_module(name)
+def import_module(name: str, programs: "list[str]") -> None:
+    """Import it, unless it needs the very program of the wheel that it runs in."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if f"scripts/{error.name}" not in programs:
+            raise
+        say(f"skipping {name}: it is for use inside the program {error.name}")
 
 
 def import_extension(name: str, own: "list[str]") -> None:
@@ -106,7 +112,7 @@ def load_program(path: str) -> None:
 def try_all(plan: "dict[str, Any]", now: "mmap.mmap") -> int:
     """Try it all; `now` holds what is being tried. Returns 1 after the first that fails."""
     kinds = (
-        ("module", import_module, [(name,) for name in plan["modules"]]),
+        ("module", import_module, [(name, plan["programs"]) for name in plan["modules"]]),
         ("extension", import_extension, [(name, plan["own"]) for name in plan["extensions"]]),
         ("script", resolve_script, plan["scripts"]),
         ("program", load_program, [(name,) for name in plan["programs"]]),

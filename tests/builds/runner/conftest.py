@@ -1,5 +1,6 @@
 """A farm for tests: an upstream, a control side, and a bench to run jobs on."""
 
+import json
 import os
 import platform
 import tempfile
@@ -16,7 +17,8 @@ import uv
 
 from builds.domain.limits import MEBIBYTE, Limits
 from builds.domain.ways import Way
-from builds.executors.base import Executor
+from builds.executors.base import Command, Executor
+from builds.executors.fake import FakeExecutor
 from builds.executors.sandbox import SandboxExecutor, remove_tree
 from builds.runner.attempt import Bench
 from builds.runner.download import FileCache, upstream_client
@@ -25,6 +27,7 @@ from builds.runner.interpreters import Interpreter, find_interpreters
 from builds.runner.job import Distribution, Job
 from builds.runner.run import run_job
 from indexes.upstream.fake import FakeUpstream
+from tests.builds.runner.wheels import make_wheel
 from tests.data.installed import wheel_of
 from tests.data.sdists import Sdist, pack
 
@@ -236,3 +239,32 @@ def real_farm(farm: Farm, builder_root: Path, own_interpreters: tuple[Interprete
     )
     farm.executor = executor
     return farm
+
+
+def asks_for(*requirements: str) -> Callable[[Command], None]:
+    def write(command: Command) -> None:
+        (command.work / "out/requires.json").write_text(json.dumps(requirements))
+
+    return write
+
+
+def leaves_wheel(**facts: Any) -> Callable[[Command], None]:
+    def write(command: Command) -> None:
+        given = {"name": "pure_demo", "files": {"pure_demo/__init__.py": b""}} | facts
+        make_wheel(command.work / "wheels", **given)
+
+    return write
+
+
+@pytest.fixture
+def fake(farm: Farm) -> FakeExecutor:
+    """Commands that all go well."""
+    executor = FakeExecutor()
+    executor.on("venv")
+    executor.on("install")
+    executor.on("/build/wheels", effect=leaves_wheel())
+    executor.on("get_requires_for_build_wheel", effect=asks_for())
+    executor.on("imports.py")
+    executor.on("stable_abi.py")
+    farm.executor = executor
+    return executor

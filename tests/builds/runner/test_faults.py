@@ -13,7 +13,6 @@ from builds.runner.attempt import Attempt
 from builds.runner.events import Stage
 from indexes.upstream.fake import Fault
 from tests.builds.runner.conftest import Farm
-from tests.builds.runner.test_run import fake  # noqa: F401 - a fixture
 from tests.data import sdists
 from tests.data.installed import wheel_of
 

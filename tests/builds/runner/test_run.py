@@ -5,7 +5,6 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,41 +20,12 @@ from builds.runner.events import Event, LogWritten, StageStarted, event_to_json
 from builds.runner.inspect import SdistLimits
 from builds.runner.job import Distribution
 from indexes.upstream.fake import Fault
-from tests.builds.runner.conftest import LEASE, SOME_PYTHON, Farm
-from tests.builds.runner.wheels import ELF, make_wheel
+from tests.builds.runner.conftest import LEASE, SOME_PYTHON, Farm, asks_for, leaves_wheel
+from tests.builds.runner.wheels import ELF
 from tests.data import sdists
 
 EVERY_STAGE = ["fetch", "inspect", "resolve", "build", "repair", "check", "smoke", "upload"]
 MACHINE_CODE = {"pure_demo/__init__.py": b"", "pure_demo/_speed.abi3.so": ELF}
-
-
-def asks_for(*requirements: str) -> Callable[[Command], None]:
-    def write(command: Command) -> None:
-        (command.work / "out/requires.json").write_text(json.dumps(requirements))
-
-    return write
-
-
-def leaves_wheel(**facts: Any) -> Callable[[Command], None]:
-    def write(command: Command) -> None:
-        given = {"name": "pure_demo", "files": {"pure_demo/__init__.py": b""}} | facts
-        make_wheel(command.work / "wheels", **given)
-
-    return write
-
-
-@pytest.fixture
-def fake(farm: Farm) -> FakeExecutor:
-    """Commands that all go well."""
-    executor = FakeExecutor()
-    executor.on("venv")
-    executor.on("install")
-    executor.on("/build/wheels", effect=leaves_wheel())
-    executor.on("get_requires_for_build_wheel", effect=asks_for())
-    executor.on("imports.py")
-    executor.on("stable_abi.py")
-    farm.executor = executor
-    return executor
 
 
 def called(fake: FakeExecutor, what: str) -> list[Command]:

@@ -11,8 +11,8 @@ from builds.domain.outcomes import Outcome
 from builds.domain.ways import Way
 from builds.executors.fake import FakeExecutor
 from builds.runner.packages import Found, MirrorError, NotInstallableError, Package, Root
-from tests.builds.runner.conftest import Farm, Run
-from tests.builds.runner.test_run import MACHINE_CODE, asks_for, leaves_wheel
+from tests.builds.runner.conftest import Farm, Run, asks_for, leaves_wheel
+from tests.builds.runner.test_run import MACHINE_CODE
 from tests.data import sdists
 
 RIND = Found("rind.h", "usr/include/rind.h", ("librind-dev", "librind-lesser-dev"))
