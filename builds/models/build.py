@@ -44,6 +44,13 @@ class Build(models.Model):
     key = models.CharField(
         max_length=64, help_text="SHA-256 of all that goes in (`builds.domain.keys`)."
     )
+    recipe = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Digest of what the project's recipe adds to it, which is part of the key.",
+    )
     permit = models.ForeignKey(Permit, on_delete=models.PROTECT, related_name="builds")
     state = models.CharField(
         max_length=16,
@@ -65,6 +72,13 @@ class Build(models.Model):
         help_text="A code of `builds.domain.outcomes`; empty until ended.",
     )
     message = models.TextField(blank=True, help_text="The outcome in words, for people.")
+    cause = models.CharField(
+        max_length=400,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What a project's failure has in common with others; empty unless it failed.",
+    )
     covered_by = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="covers"
     )
@@ -90,6 +104,7 @@ class Build(models.Model):
         indexes = [
             models.Index(fields=["state", "-priority", "queued_at"], name="build_queue"),
             models.Index(fields=["project", "version"], name="build_release"),
+            models.Index(fields=["cause"], name="build_cause", condition=~Q(cause="")),
         ]
 
     def __str__(self) -> str:

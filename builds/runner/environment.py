@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -92,10 +93,12 @@ def make_place(
     constraints: Iterable[str] = (),
     overrides: Iterable[str] = (),
     system: Path | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Place:
     """Make the virtual environment; what is installed in it will obey `constraints`.
 
-    `overrides` take the place of whatever else is required of the projects that they name.
+    `overrides` take the place of whatever else is required of the projects that they name;
+    `environment` is added to that of every command.
     """
     (work / "home").mkdir()
     mounts = (
@@ -103,7 +106,7 @@ def make_place(
         Mount(Path(__file__).parent / "inside", PROGRAMS),
         *interpreter.mounts,
     )
-    given = variables(source_date_epoch, flags=flags)
+    given = {**variables(source_date_epoch, flags=flags), **environment}
     if written := "".join(f"{constraint}\n" for constraint in constraints):
         # Both of them also when the project's own code calls them.
         (work / "constraints.txt").write_text(written)

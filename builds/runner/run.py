@@ -140,6 +140,7 @@ def _run(attempt: Attempt) -> None:
             constraints=job.way.constraints,
             overrides=filter(None, [job.way.cython]),
             system=system.folder,
+            environment=job.way.environment,
         )
         resolve(attempt, place, sdist)
         attempt.enter(Stage.BUILD)

@@ -1,5 +1,6 @@
 """Claiming: from the queue of record to a job in a builder's hands."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
@@ -12,6 +13,7 @@ from builds import dispatch
 from builds.domain.ladder import FIRST, Step, Won, next_step
 from builds.domain.leases import new_lease
 from builds.domain.outcomes import Outcome
+from builds.domain.recipes import RecipeInvalid
 from builds.domain.states import BUILD_TRANSITIONS, AttemptState, BuildState, sources_of
 from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
@@ -19,9 +21,13 @@ from builds.runner.job import Distribution, Job
 from builds.services.cancel import cancel_builds
 from builds.services.conclude import sources_of_build, steps_tried
 from builds.services.permits import live_permit
+from builds.services.plan import key_of
+from builds.services.recipes import InForce, recipe_in_force
 from builds.services.staging import STAGED
 from indexes.models import Project
 from indexes.storage import get_storage, staging_key
+
+logger = logging.getLogger(__name__)
 
 TAKE_SECONDS = 300
 """How long a job waits for a builder before it goes back into the queue."""
@@ -43,7 +49,12 @@ def claim_builds(*, at: datetime) -> list[Job]:
     for candidate in _candidates(at):
         if _room() <= 0:
             break
-        job = _claim(candidate, at)
+        try:
+            job = _claim(candidate, at)
+        except RecipeInvalid:
+            # Of one project: the others go on.
+            logger.exception("%s waits", candidate)
+            continue
         if job is not None:
             jobs.append(job)
     return jobs
@@ -94,17 +105,45 @@ def _claim(candidate: Build, at: datetime) -> Job | None:
             at=at,
         )
         return None
+    recipe = recipe_in_force(project)
+    if not _has_todays_key(candidate, project, recipe, at):
+        return None
     moved = Build.objects.filter(
         pk=candidate.pk, state__in=sources_of(BuildState.CLAIMED, BUILD_TRANSITIONS)
     ).update(state=BuildState.CLAIMED.value, permit=permit, not_before=None)
     if not moved:
         return None
-    job = _lease(candidate, project, at)
+    job = _lease(candidate, project, recipe, at)
     transaction.on_commit(partial(dispatch.send_job, job))
     return job
 
 
-def _lease(build: Build, project: Project, at: datetime) -> Job:
+def _has_todays_key(build: Build, project: Project, recipe: InForce, at: datetime) -> bool:
+    """Bring a build that waits up to a recipe that changed; False if it is other work by now.
+
+    What was tried by the old recipe says nothing of the new one, so it begins anew.
+    """
+    digest = recipe.facts_for(version=build.version, target=build.target).digest
+    if digest == build.recipe:
+        return True
+    key = key_of(
+        project.name, build.version, build.target, sdist_sha256=build.sdist_sha256, recipe=digest
+    )
+    if Build.objects.filter(key=key).exists():
+        cancel_builds(
+            builds=Build.objects.filter(pk=build.pk),
+            reason=f"{build} is the same work as an earlier build, since the recipe of {project}"
+            " was changed back: what became of that one stands.",
+            outcome=Outcome.CANCELLED,
+            at=at,
+        )
+        return False
+    build.recipe, build.key, build.queued_at = digest, key, at
+    build.save(update_fields=["recipe", "key", "queued_at"])
+    return True
+
+
+def _lease(build: Build, project: Project, recipe: InForce, at: datetime) -> Job:
     token, token_hash = new_lease()
     last = Attempt.objects.filter(build=build).aggregate(last=Max("number"))["last"] or 0
     step = next_step(
@@ -112,11 +151,13 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
     )
     # One that was put back into the queue by hand begins at the bottom again.
     step = step or FIRST
+    facts = recipe.facts_for(version=build.version, target=build.target)
     attempt = Attempt(
         build=build,
         number=last + 1,
         rung=step.rung,
         step=step.to_json(),
+        report={"recipe": recipe.told(facts)} if facts.digest else {},
         state=AttemptState.LEASED.value,
         lease_hash=token_hash,
         heartbeat_at=at,
@@ -135,7 +176,7 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
         project=project.name,
         version=build.version,
         target=build.target,
-        way=step.way_with(settings.AFFINEUR_TOOLCHAIN),
+        way=facts.added_to(step.way_with(settings.AFFINEUR_TOOLCHAIN)),
         sdist=Distribution(
             filename=build.sdist_filename,
             url=build.sdist_url,

@@ -42,6 +42,9 @@ MAX_REPORT = 4 * 1024 * 1024
 """Characters, as JSON."""
 LOG_CUT = "\n[the log was cut here: it is larger than what is kept]\n"
 
+OURS = ("diagnosis", "recipe")
+"""Parts of a report that the control side writes, and no builder."""
+
 _UNHEARD = {AttemptState.LOST, AttemptState.CANCELLED}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -123,8 +126,8 @@ def _record_end(attempt_id: UUID, event: Ended, at: datetime) -> None:
     said: Any = event.report
     is_sound = isinstance(said, dict) and len(json.dumps(said)) <= MAX_REPORT
     report: dict[str, Any] = storable(said) if is_sound else {}
-    # Ours to say.
-    report.pop("diagnosis", None)
+    for ours in OURS:
+        report.pop(ours, None)
     with transaction.atomic():
         if not _record_report(attempt_id, event, report):
             return
@@ -149,7 +152,9 @@ def _record_report(attempt_id: UUID, event: Ended, report: dict[str, Any]) -> bo
     attempt = Attempt.objects.get(pk=attempt_id)
     if attempt.state != AttemptState.RUNNING:
         return False
-    attempt.report = report
+    attempt.report = report | {
+        ours: attempt.report[ours] for ours in OURS if ours in attempt.report
+    }
     attempt.stages = _ended_stages(attempt.stages, event.at)
     attempt.builder = attempt.builder or str(report.get("builder", ""))[:128]
     attempt.save(update_fields=["report", "stages", "builder"])
