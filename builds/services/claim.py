@@ -18,6 +18,7 @@ from builds.domain.states import BUILD_TRANSITIONS, AttemptState, BuildState, so
 from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
 from builds.runner.job import Distribution, Job
+from builds.services.builders import most_in_flight
 from builds.services.cancel import cancel_builds
 from builds.services.conclude import sources_of_build, steps_tried
 from builds.services.permits import live_permit
@@ -42,12 +43,13 @@ UPLOAD_SECONDS = 6 * 3600
 def claim_builds(*, at: datetime) -> list[Job]:
     """Claim what builders have room for, each under a lease of its own, and send it to them.
 
+    While builders are stopped for their faults, that may be nothing, or one build on trial.
     Builds whose permit is gone are cancelled on the way. Two workers at the same moment may
     both see the last room there is; what is too much waits with the builders.
     """
     jobs: list[Job] = []
     for candidate in _candidates(at):
-        if _room() <= 0:
+        if _room(at) <= 0:
             break
         try:
             job = _claim(candidate, at)
@@ -60,11 +62,13 @@ def claim_builds(*, at: datetime) -> list[Job]:
     return jobs
 
 
-def _room() -> int:
+def _room(at: datetime) -> int:
     in_flight = Build.objects.filter(
         state__in=[BuildState.CLAIMED.value, BuildState.RUNNING.value]
     ).count()
-    return int(settings.AFFINEUR_BUILDS_IN_FLIGHT) - in_flight
+    usual: int = settings.AFFINEUR_BUILDS_IN_FLIGHT
+    most = most_in_flight(at=at)
+    return (usual if most is None else min(usual, most)) - in_flight
 
 
 def _candidates(at: datetime) -> Iterator[Build]:

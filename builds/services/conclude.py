@@ -26,6 +26,7 @@ from builds.domain.states import (
 )
 from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
+from builds.services.builders import note_end
 from builds.services.rules import current_rules
 from builds.services.staging import discard_staged
 from builds.signals import builds_ended, builds_queued
@@ -49,7 +50,7 @@ def conclude_attempt(
     build = lock_build(attempt_id=attempt_id)
     if build is None:
         return False
-    attempt = Attempt.objects.only("stage", "report").get(pk=attempt_id)
+    attempt = Attempt.objects.only("stage", "report", "builder", "started_at").get(pk=attempt_id)
     found = diagnose(evidence, stage=attempt.stage, outcome=outcome, rules=current_rules())
     message = f"{message} {found.explanation}".rstrip()
     moved = Attempt.objects.filter(
@@ -64,6 +65,7 @@ def conclude_attempt(
     )
     if not moved:
         return False
+    note_end(attempt=attempt, outcome=outcome, at=at)
     if outcome in FARM_FAULTS:
         _retry_or_give_up(build, outcome, message, at)
     else:

@@ -25,8 +25,10 @@ from builds.domain.states import (
     BuildState,
     sources_of,
 )
+from builds.errors import BuilderStopped
 from builds.models import Attempt, Build, LogChunk
 from builds.runner.events import Ended, LogWritten, Stage, StageStarted, event_from_json
+from builds.services.builders import note_end
 from builds.services.conclude import conclude_attempt, lock_build
 from builds.services.lease import show_lease
 
@@ -61,9 +63,7 @@ def record_event(*, attempt_id: UUID, lease: str, event: dict[str, Any], at: dat
         logger.warning("attempt %s: an event is ignored: %s", attempt_id, error)
         return
     # The first sign of life takes the attempt, whichever way it comes.
-    if attempt.state == AttemptState.LEASED and not show_lease(
-        attempt_id=attempt_id, token=lease, builder="", at=at
-    ):
+    if attempt.state == AttemptState.LEASED and not _takes(attempt_id, lease, at):
         return
     match said:
         case StageStarted():
@@ -72,6 +72,14 @@ def record_event(*, attempt_id: UUID, lease: str, event: dict[str, Any], at: dat
             _record_log(attempt_id, said)
         case Ended():
             _record_end(attempt_id, said, at)
+
+
+def _takes(attempt_id: UUID, lease: str, at: datetime) -> bool:
+    try:
+        return show_lease(attempt_id=attempt_id, token=lease, builder="", at=at)
+    except BuilderStopped as error:
+        logger.info("attempt %s: %s", attempt_id, error)
+        return False
 
 
 @transaction.atomic
@@ -196,6 +204,7 @@ def _hand_to_judge(attempt_id: UUID, at: datetime) -> None:
         Build.objects.filter(
             attempts=attempt_id, state__in=sources_of(BuildState.JUDGING, BUILD_TRANSITIONS)
         ).update(state=BuildState.JUDGING.value)
+        note_end(attempt=Attempt.objects.get(pk=attempt_id), outcome=None, at=at)
         transaction.on_commit(lambda: dispatch.judge(attempt_id))
         # The builder is free again.
         transaction.on_commit(dispatch.wake)
