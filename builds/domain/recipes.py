@@ -181,6 +181,22 @@ def parse_recipe(project: str, text: str) -> Recipe:
     return recipe
 
 
+def draft_recipe(project: str, *, version: int, reviewer: str, before: str = "") -> str:
+    r"""Return the text to begin a version with: the one before, or what no recipe goes without.
+
+    >>> print(draft_recipe("demo", version=2, reviewer="ada", before="version = 1\nflags = []"))
+    version = 2
+    flags = []
+    """
+    if not before:
+        return (
+            f'schema = {SCHEMA}\nproject = "{project}"\nversion = {version}\nreason = ""\n'
+            f'reviewer = "{reviewer}"\n'
+        )
+    text = re.sub(r"(?m)^version *= *\d+", f"version = {version}", before, count=1)
+    return re.sub(r'(?m)^reviewer *= *"[^"\n]*"', f'reviewer = "{reviewer}"', text, count=1)
+
+
 def _when(reader: "_Reader") -> When:
     versions = reader.text("versions", default="")
     try:

@@ -3,8 +3,9 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 
+from builds.domain.outcomes import FARM_FAULTS
 from builds.domain.states import LIVE, BuildState
 from builds.models.permit import Permit
 from indexes.models import Project
@@ -29,6 +30,16 @@ class BuildQuerySet(models.QuerySet["Build"]):
             .annotate(has_concluded=has_concluded)
             .filter(Q(has_concluded=True) | Q(has_begun=False))
             .order_by("-priority", "queued_at", "pk")
+        )
+
+    def standing_failures(self) -> Self:
+        """Projects' failures that are the newest word on their release and target."""
+        same = Build.objects.filter(
+            project=OuterRef("project"), version=OuterRef("version"), target=OuterRef("target")
+        )
+        newest = same.order_by("-queued_at", "-pk").values("pk")[:1]
+        return self.filter(state=BuildState.FAILED.value, pk=Subquery(newest)).exclude(
+            outcome__in=FARM_FAULTS
         )
 
 

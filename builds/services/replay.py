@@ -6,7 +6,7 @@ that a rule says something of, and lets their ladders go on where they ended.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from itertools import batched
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Prefetch, QuerySet
 
 from builds import dispatch
 from builds.domain.clusters import cause_of
@@ -27,7 +27,7 @@ from builds.domain.states import LIVE, AttemptState, BuildState
 from builds.models import Attempt, Build, LogChunk, Replay, Replayed
 from builds.services.conclude import sources_of_build
 from builds.services.plan import Work, facts_of, gaps_among, key_of, permitted_works, queue_works
-from builds.services.rules import current_rules
+from builds.services.rules import add_rule, current_rules
 from builds.signals import builds_queued
 
 BATCH = 200
@@ -130,6 +130,25 @@ def replay(*, cause: Cause, subject: str, by: str, at: datetime, reads_logs: boo
     return made
 
 
+def preview_rule(*, facts: Mapping[str, str], by: str, at: datetime) -> Affected:
+    """Say what `learn_rule` would do; nothing is kept. Raises `RuleInvalid`."""
+    with transaction.atomic():
+        rule = add_rule(**facts, by=by, at=at)
+        affected = affected_by(cause=Cause.RULE, subject=rule.code, at=at, reads_logs=False)
+        transaction.set_rollback(True)
+    return affected
+
+
+@transaction.atomic
+def learn_rule(*, facts: Mapping[str, str], by: str, at: datetime) -> Replay:
+    """Add a rule (`facts` as `add_rule` takes them) and replay it by the evidence that is kept.
+
+    Whole logs take long to read: a replay by its code does that. Raises `RuleInvalid`.
+    """
+    rule = add_rule(**facts, by=by, at=at)
+    return replay(cause=Cause.RULE, subject=rule.code, by=by, at=at, reads_logs=False)
+
+
 class Result(StrEnum):
     """What became of a build that was replayed."""
 
@@ -158,17 +177,8 @@ def replay_report(made: Replay) -> list[Row]:
 
 
 def _failed() -> QuerySet[Build]:
-    """Projects' failures that are the newest word on their release and target."""
-    same = Build.objects.filter(
-        project=OuterRef("project"), version=OuterRef("version"), target=OuterRef("target")
-    )
-    newest = same.order_by("-queued_at", "-pk").values("pk")[:1]
-    return (
-        Build.objects.filter(state=BuildState.FAILED.value, pk=Subquery(newest))
-        .exclude(outcome__in=FARM_FAULTS)
-        .select_related("project")
-        .order_by("project_id", "queued_at", "pk")
-    )
+    failures = Build.objects.standing_failures().select_related("project")
+    return failures.order_by("project_id", "queued_at", "pk")
 
 
 def _affected_by_key(

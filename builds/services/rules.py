@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from builds.domain.diagnosis import RULES, Rule
 from builds.domain.learnt import RuleInvalid, learnt_rule
@@ -45,6 +46,11 @@ def add_rule(
     except IntegrityError as error:
         raise RuleInvalid("code", f"{code} is another rule's already: choose another.") from error
     return rule
+
+
+def learnt_rules() -> QuerySet[LearntRule]:
+    """Those in use, the newest first."""
+    return LearntRule.objects.filter(retired_at=None).order_by("-created_at", "-pk")
 
 
 @transaction.atomic

@@ -35,6 +35,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "unknown-target": HTTPStatus.BAD_REQUEST,
     # Somebody else's turn, or another step first.
     "administrator-needed": HTTPStatus.FORBIDDEN,
+    "consent-needed": HTTPStatus.FORBIDDEN,
     "development-only": HTTPStatus.FORBIDDEN,
     "not-your-consent": HTTPStatus.FORBIDDEN,
     "proof-needed": HTTPStatus.FORBIDDEN,
