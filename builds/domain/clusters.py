@@ -11,8 +11,8 @@ LONGEST = 400
 def cause_of(diagnosis: Diagnosis, *, stage: str, outcome: Outcome) -> str:
     """Return what a failure is clustered by; empty for faults of the farm.
 
-    An unknown one goes by its fingerprint. A known one goes by its code and the file that it
-    misses; without one, by its code and fingerprint.
+    One that no rule explains goes by its fingerprint. Another goes by its code and the file that
+    it misses; without one, by its code and what its line has in common with others.
 
     >>> from builds.domain.diagnosis import diagnose
     >>> line, failed = "a.c:1:10: fatal error: foo.h: No such file or directory", "build-failed"
@@ -22,7 +22,7 @@ def cause_of(diagnosis: Diagnosis, *, stage: str, outcome: Outcome) -> str:
     """
     if outcome in FARM_FAULTS:
         return ""
-    if not diagnosis.is_known:
+    if diagnosis.fingerprint:
         return diagnosis.fingerprint[:LONGEST]
     missing = [
         remedy.owns

@@ -11,7 +11,6 @@ from enum import StrEnum
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from builds.domain.diagnosis import BUILDING, RULES, SMOKE, Proposal, Rule
 from builds.domain.outcomes import Turn
 from builds.domain.remedies import (
     AddBuildRequirement,
@@ -22,6 +21,7 @@ from builds.domain.remedies import (
     Remedy,
     SystemPackage,
 )
+from builds.domain.rules import BUILDING, FALLBACKS, RULES, SMOKE, Proposal, Rule
 from builds.errors import BuildsError
 
 NAME = "{name}"
@@ -85,7 +85,7 @@ def learnt_rule(
     """The rule that these facts make; `remedy` may be empty. Raises `RuleInvalid`."""
     if not _CODE.fullmatch(code):
         raise RuleInvalid("code", "is made of small letters, digits and hyphens.")
-    if any(rule.code == code for rule in RULES):
+    if any(rule.code == code for rule in (*RULES, *FALLBACKS)):
         raise RuleInvalid("code", f"{code} is one of the built-in rules': choose another.")
     if stage not in STAGES:
         raise RuleInvalid("stage", f"is one of {', '.join(STAGES)}.")

@@ -18,14 +18,15 @@ from django.db.models import Prefetch, QuerySet
 
 from builds import dispatch
 from builds.domain.clusters import cause_of
-from builds.domain.diagnosis import Diagnosis, Rule, diagnose
-from builds.domain.ladder import Step, Tried, next_step
+from builds.domain.diagnosis import Diagnosis, diagnose
+from builds.domain.ladder import Step, Tried, next_step, proof_against
 from builds.domain.learnt import RuleInvalid
 from builds.domain.outcomes import FARM_FAULTS, Outcome
 from builds.domain.priority import REPLAYED
+from builds.domain.rules import FALLBACKS, Rule
 from builds.domain.states import LIVE, AttemptState, BuildState
 from builds.models import Attempt, Build, LogChunk, Replay, Replayed
-from builds.services.conclude import sources_of_build
+from builds.services.conclude import sources_of_build, steps_tried, words_of_proof
 from builds.services.plan import Work, facts_of, gaps_among, key_of, permitted_works, queue_works
 from builds.services.rules import add_rule, current_rules
 from builds.signals import builds_queued
@@ -33,8 +34,8 @@ from builds.signals import builds_queued
 BATCH = 200
 LOG_READ = 1 << 20
 """Letters of a log, from its end, that a rule is looked for in."""
-MISSING_BUILD_REQUIREMENT = "missing-build-requirement"
-"""A diagnosis that no rule of the tables gives."""
+OTHER_CODES = frozenset({"missing-build-requirement", *(rule.code for rule in FALLBACKS)})
+"""Of diagnoses that none of the rules that are looked at first gives."""
 
 
 class Cause(StrEnum):
@@ -234,7 +235,7 @@ def _works(builds: Sequence[Build], at: datetime) -> Iterator[tuple[Build, Work 
 
 def _affected_by_rule(code: str, at: datetime, *, reads_logs: bool) -> Affected:
     rules = current_rules()
-    if code != MISSING_BUILD_REQUIREMENT and all(rule.code != code for rule in rules):
+    if code not in OTHER_CODES and all(rule.code != code for rule in rules):
         raise RuleInvalid("code", f"{code!r} is no rule's: name one that there is.")
     helped: list[Build] = []
     explained: list[Build] = []
@@ -283,11 +284,12 @@ def _attempts_of(builds: Iterable[Build]) -> dict[Any, list[Attempt]]:
 def _judged(attempt: Attempt, rules: Sequence[Rule], *, reads_logs: bool) -> Diagnosis:
     outcome = Outcome(attempt.outcome)
     found = diagnose(attempt.evidence, stage=attempt.stage, outcome=outcome, rules=rules)
-    if found.is_known or not reads_logs:
+    # What no rule explains by itself has a fingerprint.
+    if not found.fingerprint or not reads_logs:
         return found
     log = _end_of_log(attempt)
     in_log = diagnose(log, stage=attempt.stage, outcome=outcome, rules=rules) if log else found
-    return in_log if in_log.is_known else found
+    return found if in_log.fingerprint else in_log
 
 
 def _end_of_log(attempt: Attempt) -> str:
@@ -330,12 +332,16 @@ def _tell(attempt: Attempt, found: Diagnosis) -> None:
 
 
 def _explain(build: Build, told: Iterable[tuple[Attempt, Diagnosis]]) -> None:
-    """Say why it failed, where what its last attempt is called has changed."""
+    """Say why it failed, once its attempts are told what they are called now."""
+    proof = proof_against(steps_tried(build), sources=sources_of_build(build))
     attempt, found = [each for each in told if each[0].build_id == build.pk][-1]
-    if attempt.outcome == build.outcome:
+    if proof is not None:
+        build.outcome, build.cause = Outcome.NOT_SUPPORTED.value, ""
+        build.message = words_of_proof(build, proof)
+    elif attempt.outcome == build.outcome:
         build.cause = cause_of(found, stage=attempt.stage, outcome=Outcome(attempt.outcome))
         build.message = _with_explanation(build.message, found)
-        build.save(update_fields=["cause", "message"])
+    build.save(update_fields=["outcome", "cause", "message"])
 
 
 def _with_explanation(message: str, found: Diagnosis) -> str:

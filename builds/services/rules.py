@@ -7,8 +7,8 @@ from functools import lru_cache
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from builds.domain.diagnosis import RULES, Rule
 from builds.domain.learnt import RuleInvalid, learnt_rule
+from builds.domain.rules import RULES, Rule
 from builds.models import LearntRule
 
 _FACTS = ("code", "pattern", "stage", "turn", "explanation", "remedy", "argument")

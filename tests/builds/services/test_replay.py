@@ -91,7 +91,7 @@ def by_rule(code: str = "frobnicator-missing", **options: object):
     return affected_by(cause=Cause.RULE, subject=code, at=LATER, **options)
 
 
-def test_an_unknown_failure_is_clustered_by_its_fingerprint(fail) -> None:
+def test_what_no_rule_explains_is_clustered_by_its_fingerprint(fail) -> None:
     assert fail().cause == (
         "build/build-failed: RuntimeError: the frobnicator 'frob.h' is not installed"
     )
@@ -111,7 +111,7 @@ def test_a_rule_runs_again_what_it_explains_and_nothing_else(fail, queued: list[
     assert (frob.state, other.state) == (BuildState.QUEUED, BuildState.FAILED)
     assert (frob.outcome, frob.message, frob.cause) == ("", "", "")
     assert frob.priority < 0
-    assert made.replayed.get().before == "unknown"
+    assert made.replayed.get().before == "setup-error"
 
 
 def test_the_ladder_goes_on_with_the_rules_remedy(fail) -> None:
@@ -168,17 +168,30 @@ def test_a_rule_is_looked_for_in_the_log_of_what_nothing_explains(fail) -> None:
 
 def test_what_no_rung_can_help_is_explained_and_does_not_run(fail) -> None:
     frob = fail()
-    learn(remedy="not-supported", argument="")
+    learn(remedy="", argument="")
     affected = by_rule()
     assert (affected.builds, affected.explained) == ([], (frob,))
 
     made = replay(cause=Cause.RULE, subject="frobnicator-missing", by="root", at=LATER)
 
     frob.refresh_from_db()
-    assert (frob.state, made.explained) == (BuildState.FAILED, 1)
+    assert (frob.state, frob.outcome) == (BuildState.FAILED, Outcome.BUILD_FAILED)
+    assert made.explained == 1
     assert frob.message.endswith("The build needs frob.h, which is not on the builder.")
     assert frob.cause.startswith("frobnicator-missing: ")
-    assert by_rule() == affected.__class__()
+    assert by_rule().explained == ()
+
+
+def test_what_cannot_work_on_the_target_ends_as_that_with_its_proof(fail) -> None:
+    frob = fail()
+    learn(remedy="not-supported", argument="", turn="project")
+
+    replay(cause=Cause.RULE, subject="frobnicator-missing", by="root", at=LATER)
+
+    frob.refresh_from_db()
+    assert (frob.state, frob.outcome) == (BuildState.FAILED, Outcome.NOT_SUPPORTED)
+    assert frob.message.endswith(f"The proof: {FROB}")
+    assert frob.cause == ""
 
 
 def test_what_no_permit_covers_stays(fail, permit: Permit) -> None:
@@ -274,7 +287,7 @@ def test_a_report_tells_before_and_after(fail) -> None:
 
     rows = {row.build.pk: row for row in replay_report(made)}
     assert rows[first.pk].result is Result.BUILT
-    assert (rows[second.pk].before, rows[second.pk].after) == ("unknown", "frobnicator-missing")
+    assert (rows[second.pk].before, rows[second.pk].after) == ("setup-error", "frobnicator-missing")
     assert rows[second.pk].result is Result.OTHER
     told = StringIO()
     call_command("replay", report=made.pk, stdout=told)
