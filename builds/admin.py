@@ -5,7 +5,15 @@ from typing import Any, override
 from django.contrib import admin
 from django.http import HttpRequest
 
-from builds.models import Attempt, Build, Permit
+from builds.models import (
+    Attempt,
+    Build,
+    BuilderStop,
+    LearntRule,
+    Permit,
+    RecipeEdit,
+    Replay,
+)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
@@ -46,3 +54,27 @@ class AttemptAdmin(ReadOnlyAdmin):
     list_select_related = ["build__project"]
     search_fields = ["build__project__name", "builder"]
     exclude = ["lease_hash"]
+
+
+@admin.register(RecipeEdit)
+class RecipeEditAdmin(ReadOnlyAdmin):
+    list_display = ["project", "version", "by", "reason", "created_at"]
+    list_select_related = ["project"]
+    search_fields = ["project__name", "by"]
+
+
+@admin.register(LearntRule)
+class LearntRuleAdmin(ReadOnlyAdmin):
+    list_display = ["code", "pattern", "remedy", "argument", "by", "created_at", "retired_at"]
+    search_fields = ["code", "pattern"]
+
+
+@admin.register(Replay)
+class ReplayAdmin(ReadOnlyAdmin):
+    list_display = ["cause", "subject", "by", "created_at"]
+    search_fields = ["subject", "by"]
+
+
+@admin.register(BuilderStop)
+class BuilderStopAdmin(ReadOnlyAdmin):
+    list_display = ["builder", "stopped_at", "until", "resumed_at", "reason"]

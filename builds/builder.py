@@ -49,6 +49,8 @@ PATIENCE_SECONDS = 20.0
 """How long the control side may be away before the work stops: less than a lease lasts."""
 EVENT_PATIENCE_SECONDS = 60.0
 """How long the end of a job waits for the broker."""
+MOST_REST_SECONDS = 60.0
+"""How long this builder leaves jobs to others when it is told to: it asks again then."""
 GONE = frozenset({401, 403, 404, 410})
 
 logger = logging.getLogger(__name__)
@@ -86,10 +88,11 @@ def run(job: dict[str, Any]) -> None:
 def perform(job: Job, config: BuilderConfig) -> None:
     """Take the job, unless it is no longer to be had, and see it to its end."""
     lease = Lease(job, config.name)
-    if not lease.take():
-        logger.info("attempt %s is no longer to be had", job.attempt)
-        return
     stop = Stop()
+    if not lease.take():
+        logger.info("attempt %s is not to be had", job.attempt)
+        rest(lease.rest_seconds, stop)
+        return
     with lease.kept(), Sender(job) as sender, taken_slot(config) as slot:
 
         def is_live() -> bool:
@@ -99,6 +102,13 @@ def perform(job: Job, config: BuilderConfig) -> None:
             sender.send(as_stopped(event, job) if stop.is_asked else event)
 
         _run_in(slot, job, config, emit, is_live)
+
+
+def rest(seconds: float, stop: "Stop") -> None:
+    """Take no other job for so long, so that builders without faults get them."""
+    until = time.monotonic() + seconds
+    while not stop.is_asked and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, LEASE_SECONDS))
 
 
 def _run_in(
@@ -178,6 +188,8 @@ class Lease:
         self._was_answered = False
         self._is_over = threading.Event()
         self.is_live = True
+        self.rest_seconds = 0.0
+        """How long the control side wants this builder to take no jobs."""
 
     def take(self) -> bool:
         """Show the lease for the first time; a control side that is away is waited for."""
@@ -192,13 +204,18 @@ class Lease:
     def show(self) -> None:
         """Ask once; a lease that could not be shown for too long counts as gone."""
         try:
-            status = self._client.post(self._url).status_code
+            response = self._client.post(self._url)
+            status = response.status_code
         except httpx.HTTPError as error:
             logger.warning("the lease could not be shown: %s", error)
-            status = 0
+            response, status = None, 0
         if status == httpx.codes.OK:
             self._was_answered = True
             self._seen = self._clock()
+        elif response is not None and status == httpx.codes.CONFLICT:
+            self.is_live = False
+            self.rest_seconds = _seconds(response.headers.get("Retry-After", ""))
+            logger.warning("this builder is given no jobs for now: its operator has to look at it")
         elif status in GONE or self._clock() - self._seen > PATIENCE_SECONDS:
             self.is_live = False
 
@@ -217,6 +234,10 @@ class Lease:
     def _keep(self) -> None:
         while self.is_live and not self._is_over.wait(LEASE_SECONDS):
             self.show()
+
+
+def _seconds(said: str) -> float:
+    return min(float(said), MOST_REST_SECONDS) if said.isdecimal() else 0.0
 
 
 class Sender:

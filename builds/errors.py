@@ -56,6 +56,20 @@ class LeaseGone(BuildsError):
         super().__init__(f"The lease of attempt {attempt} has ended: stop, and send nothing more.")
 
 
+class BuilderStopped(BuildsError):
+    """A builder asks for a job, and is to have none for a while because of its own faults."""
+
+    code = "builder-stopped"
+
+    def __init__(self, builder: str, seconds: int) -> None:
+        self.builder = builder
+        self.seconds = seconds
+        super().__init__(
+            f"{builder or 'This builder'} has had too many faults, and is given no jobs:"
+            f" ask again in {seconds} seconds. An operator can let it go on before that."
+        )
+
+
 class UploadRefused(BuildsError):
     """What a builder sends is not one wheel of a bearable size."""
 

@@ -9,23 +9,29 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from builds.errors import LeaseGone, UploadRefused
+from builds.errors import BuilderStopped, BuildsError, LeaseGone, UploadRefused
 from builds.services.lease import show_lease
 from builds.services.staging import stage_upload
 
 CHUNK = 1024 * 1024
 BUILDER_HEADER = "X-Affineur-Builder"
+BUILDER_LENGTH = 128
 
 
 @csrf_exempt
 @require_POST
 def lease(request: HttpRequest, attempt: UUID) -> HttpResponse:
-    is_live = show_lease(
-        attempt_id=attempt,
-        token=_token(request),
-        builder=request.headers.get(BUILDER_HEADER, ""),
-        at=timezone.now(),
-    )
+    try:
+        is_live = show_lease(
+            attempt_id=attempt,
+            token=_token(request),
+            builder=request.headers.get(BUILDER_HEADER, "")[:BUILDER_LENGTH],
+            at=timezone.now(),
+        )
+    except BuilderStopped as error:
+        response = _problem(error, HTTPStatus.CONFLICT)
+        response["Retry-After"] = str(error.seconds)
+        return response
     return JsonResponse({"live": is_live}, status=HTTPStatus.OK if is_live else HTTPStatus.GONE)
 
 
@@ -59,5 +65,5 @@ def _body(request: HttpRequest) -> Iterator[bytes]:
         raise UploadRefused(f"The upload broke off: {taken} bytes came, of {announced}.")
 
 
-def _problem(error: LeaseGone | UploadRefused, status: HTTPStatus) -> JsonResponse:
+def _problem(error: BuildsError, status: HTTPStatus) -> JsonResponse:
     return JsonResponse({"code": error.code, "detail": str(error)}, status=status)

@@ -225,6 +225,19 @@ class LicenceNeeded(PortalError):
         )
 
 
+class ConsentNeeded(PortalError):
+    """Nothing of the project is built, so there is nothing to say about its builds."""
+
+    code = "consent-needed"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"No consent for {project} holds, so nothing of it is built."
+            " It is your turn: give a consent first, then come back."
+        )
+
+
 class ConsentEnded(PortalError):
     code = "consent-ended"
 

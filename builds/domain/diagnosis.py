@@ -1,7 +1,7 @@
 """The named cause of a failed attempt: what happened, whose turn it is, what may help."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -59,8 +59,11 @@ class Diagnosis:
 _HINTS = re.compile(r"warning|Warning|\bDEBUG\b|trying|skipping", re.IGNORECASE)
 
 
-def diagnose(log: str, *, stage: str, outcome: Outcome) -> Diagnosis:
-    """Say why an attempt failed from its log, or from the one line of it that tells most."""
+def diagnose(log: str, *, stage: str, outcome: Outcome, rules: Sequence[Rule] = RULES) -> Diagnosis:
+    """Say why an attempt failed from its log, or from the one line of it that tells most.
+
+    `rules` are looked at in their order.
+    """
     best = evidence_line(log)
     if outcome in FARM_FAULTS:
         return Diagnosis(outcome.value, Turn.FARM, best, "")
@@ -68,10 +71,10 @@ def diagnose(log: str, *, stage: str, outcome: Outcome) -> Diagnosis:
         rule = next(rule for rule in RULES if rule.code == "out-of-memory")
         return _told(rule, best, {})
     if stage in BUILDING or stage == SMOKE:
-        found = _by_rule(best, stage, RULES)
+        found = _by_rule(best, stage, rules)
         if found is None and outcome not in LIMITS:
             lines = [line.strip()[:LONGEST] for line in log.splitlines()]
-            hits = (_by_rule(line, stage, RULES) for line in lines if not _HINTS.search(line))
+            hits = (_by_rule(line, stage, rules) for line in lines if not _HINTS.search(line))
             found = next((hit for hit in hits if hit is not None), None)
         if found is not None:
             return found

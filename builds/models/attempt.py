@@ -60,6 +60,10 @@ class Attempt(models.Model):
                 name="attempt_one_live_per_build",
             ),
         ]
+        indexes = [
+            models.Index(fields=["builder", "-ended_at"], name="attempt_builder_ended"),
+            models.Index(fields=["-ended_at"], name="attempt_ended"),
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.build}"

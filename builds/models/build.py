@@ -3,8 +3,9 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 
+from builds.domain.outcomes import FARM_FAULTS
 from builds.domain.states import LIVE, BuildState
 from builds.models.permit import Permit
 from indexes.models import Project
@@ -31,6 +32,16 @@ class BuildQuerySet(models.QuerySet["Build"]):
             .order_by("-priority", "queued_at", "pk")
         )
 
+    def standing_failures(self) -> Self:
+        """Projects' failures that are the newest word on their release and target."""
+        same = Build.objects.filter(
+            project=OuterRef("project"), version=OuterRef("version"), target=OuterRef("target")
+        )
+        newest = same.order_by("-queued_at", "-pk").values("pk")[:1]
+        return self.filter(state=BuildState.FAILED.value, pk=Subquery(newest)).exclude(
+            outcome__in=FARM_FAULTS
+        )
+
 
 class Build(models.Model):
     """One (release, target) to bring to an outcome. This table is the queue of record."""
@@ -43,6 +54,13 @@ class Build(models.Model):
     )
     key = models.CharField(
         max_length=64, help_text="SHA-256 of all that goes in (`builds.domain.keys`)."
+    )
+    recipe = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Digest of what the project's recipe adds to it, which is part of the key.",
     )
     permit = models.ForeignKey(Permit, on_delete=models.PROTECT, related_name="builds")
     state = models.CharField(
@@ -65,6 +83,13 @@ class Build(models.Model):
         help_text="A code of `builds.domain.outcomes`; empty until ended.",
     )
     message = models.TextField(blank=True, help_text="The outcome in words, for people.")
+    cause = models.CharField(
+        max_length=400,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What a project's failure has in common with others; empty unless it failed.",
+    )
     covered_by = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="covers"
     )
@@ -90,6 +115,7 @@ class Build(models.Model):
         indexes = [
             models.Index(fields=["state", "-priority", "queued_at"], name="build_queue"),
             models.Index(fields=["project", "version"], name="build_release"),
+            models.Index(fields=["cause"], name="build_cause", condition=~Q(cause="")),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -95,11 +96,13 @@ def make_place(
     overrides: Iterable[str] = (),
     system: Path | None = None,
     compiles: bool = False,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Place:
     """Make the virtual environment; what is installed in it will obey `constraints`.
 
-    `overrides` take the place of whatever else is required of the projects that they name.
-    Where something `compiles`, no compiler does so for this very machine.
+    `overrides` take the place of whatever else is required of the projects that they name;
+    `environment` is added to that of every command. Where something `compiles`, no compiler does
+    so for this very machine.
     """
     (work / "home").mkdir()
     mounts = (
@@ -107,7 +110,7 @@ def make_place(
         Mount(Path(__file__).parent / "inside", PROGRAMS),
         *interpreter.mounts,
     )
-    given = variables(source_date_epoch, flags=flags)
+    given = {**variables(source_date_epoch, flags=flags), **environment}
     if compiles:
         shown = [system / "usr" / "bin"] if system else []
         mounts += (filtered(attempt, [*FOLDERS, *shown], programs=PROGRAMS, inside=COMPILERS),)

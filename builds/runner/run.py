@@ -145,6 +145,7 @@ def _run(attempt: Attempt) -> None:
             overrides=filter(None, [job.way.cython]),
             system=system.folder,
             compiles=True,
+            environment=job.way.environment,
         )
         resolve(attempt, place, sdist)
         attempt.enter(Stage.BUILD)

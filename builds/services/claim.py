@@ -1,5 +1,6 @@
 """Claiming: from the queue of record to a job in a builder's hands."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
@@ -12,20 +13,26 @@ from builds import dispatch
 from builds.domain.ladder import FIRST, Step, Won, next_step
 from builds.domain.leases import new_lease
 from builds.domain.outcomes import Outcome
+from builds.domain.recipes import RecipeInvalid
 from builds.domain.siblings import LARGEST, choose_siblings
 from builds.domain.states import BUILD_TRANSITIONS, AttemptState, BuildState, sources_of
 from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
 from builds.runner.job import Distribution, Job
+from builds.services.builders import most_in_flight
 from builds.services.cancel import cancel_builds
 from builds.services.conclude import sources_of_build, steps_tried
 from builds.services.permits import live_permit
+from builds.services.plan import key_of
+from builds.services.recipes import InForce, recipe_in_force
 from builds.services.staging import STAGED
 from indexes.domain.files import FileKind
 from indexes.domain.status import Standing
 from indexes.models import File, Project, UpstreamFile
 from indexes.services.pages import file_url
 from indexes.storage import get_storage, staging_key
+
+logger = logging.getLogger(__name__)
 
 TAKE_SECONDS = 300
 """How long a job waits for a builder before it goes back into the queue."""
@@ -40,24 +47,32 @@ UPLOAD_SECONDS = 6 * 3600
 def claim_builds(*, at: datetime) -> list[Job]:
     """Claim what builders have room for, each under a lease of its own, and send it to them.
 
+    While builders are stopped for their faults, that may be nothing, or one build on trial.
     Builds whose permit is gone are cancelled on the way. Two workers at the same moment may
     both see the last room there is; what is too much waits with the builders.
     """
     jobs: list[Job] = []
     for candidate in _candidates(at):
-        if _room() <= 0:
+        if _room(at) <= 0:
             break
-        job = _claim(candidate, at)
+        try:
+            job = _claim(candidate, at)
+        except RecipeInvalid:
+            # Of one project: the others go on.
+            logger.exception("%s waits", candidate)
+            continue
         if job is not None:
             jobs.append(job)
     return jobs
 
 
-def _room() -> int:
+def _room(at: datetime) -> int:
     in_flight = Build.objects.filter(
         state__in=[BuildState.CLAIMED.value, BuildState.RUNNING.value]
     ).count()
-    return int(settings.AFFINEUR_BUILDS_IN_FLIGHT) - in_flight
+    usual: int = settings.AFFINEUR_BUILDS_IN_FLIGHT
+    most = most_in_flight(at=at)
+    return (usual if most is None else min(usual, most)) - in_flight
 
 
 def _candidates(at: datetime) -> Iterator[Build]:
@@ -98,17 +113,45 @@ def _claim(candidate: Build, at: datetime) -> Job | None:
             at=at,
         )
         return None
+    recipe = recipe_in_force(project)
+    if not _has_todays_key(candidate, project, recipe, at):
+        return None
     moved = Build.objects.filter(
         pk=candidate.pk, state__in=sources_of(BuildState.CLAIMED, BUILD_TRANSITIONS)
     ).update(state=BuildState.CLAIMED.value, permit=permit, not_before=None)
     if not moved:
         return None
-    job = _lease(candidate, project, at)
+    job = _lease(candidate, project, recipe, at)
     transaction.on_commit(partial(dispatch.send_job, job))
     return job
 
 
-def _lease(build: Build, project: Project, at: datetime) -> Job:
+def _has_todays_key(build: Build, project: Project, recipe: InForce, at: datetime) -> bool:
+    """Bring a build that waits up to a recipe that changed; False if it is other work by now.
+
+    What was tried by the old recipe says nothing of the new one, so it begins anew.
+    """
+    digest = recipe.facts_for(version=build.version, target=build.target).digest
+    if digest == build.recipe:
+        return True
+    key = key_of(
+        project.name, build.version, build.target, sdist_sha256=build.sdist_sha256, recipe=digest
+    )
+    if Build.objects.filter(key=key).exists():
+        cancel_builds(
+            builds=Build.objects.filter(pk=build.pk),
+            reason=f"{build} is the same work as an earlier build, since the recipe of {project}"
+            " was changed back: what became of that one stands.",
+            outcome=Outcome.CANCELLED,
+            at=at,
+        )
+        return False
+    build.recipe, build.key, build.queued_at = digest, key, at
+    build.save(update_fields=["recipe", "key", "queued_at"])
+    return True
+
+
+def _lease(build: Build, project: Project, recipe: InForce, at: datetime) -> Job:
     token, token_hash = new_lease()
     last = Attempt.objects.filter(build=build).aggregate(last=Max("number"))["last"] or 0
     step = next_step(
@@ -116,11 +159,13 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
     )
     # One that was put back into the queue by hand begins at the bottom again.
     step = step or FIRST
+    facts = recipe.facts_for(version=build.version, target=build.target)
     attempt = Attempt(
         build=build,
         number=last + 1,
         rung=step.rung,
         step=step.to_json(),
+        report={"recipe": recipe.told(facts)} if facts.digest else {},
         state=AttemptState.LEASED.value,
         lease_hash=token_hash,
         heartbeat_at=at,
@@ -139,7 +184,7 @@ def _lease(build: Build, project: Project, at: datetime) -> Job:
         project=project.name,
         version=build.version,
         target=build.target,
-        way=step.way_with(settings.AFFINEUR_TOOLCHAIN),
+        way=facts.added_to(step.way_with(settings.AFFINEUR_TOOLCHAIN)),
         sdist=Distribution(
             filename=build.sdist_filename,
             url=build.sdist_url,

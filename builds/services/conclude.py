@@ -12,6 +12,7 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from builds import dispatch
+from builds.domain.clusters import cause_of
 from builds.domain.diagnosis import diagnose
 from builds.domain.ladder import Sources, Step, Tried, next_step, proof_against
 from builds.domain.outcomes import FARM_FAULTS, Outcome
@@ -25,6 +26,8 @@ from builds.domain.states import (
 )
 from builds.domain.targets import parse_target
 from builds.models import Attempt, Build
+from builds.services.builders import note_end
+from builds.services.rules import current_rules
 from builds.services.staging import discard_staged
 from builds.signals import builds_ended, builds_queued
 
@@ -47,8 +50,8 @@ def conclude_attempt(
     build = lock_build(attempt_id=attempt_id)
     if build is None:
         return False
-    attempt = Attempt.objects.only("stage", "report").get(pk=attempt_id)
-    found = diagnose(evidence, stage=attempt.stage, outcome=outcome)
+    attempt = Attempt.objects.only("stage", "report", "builder", "started_at").get(pk=attempt_id)
+    found = diagnose(evidence, stage=attempt.stage, outcome=outcome, rules=current_rules())
     message = f"{message} {found.explanation}".rstrip()
     moved = Attempt.objects.filter(
         pk=attempt_id, state__in=sources_of(state, ATTEMPT_TRANSITIONS)
@@ -62,10 +65,12 @@ def conclude_attempt(
     )
     if not moved:
         return False
+    note_end(attempt=attempt, outcome=outcome, at=at)
     if outcome in FARM_FAULTS:
         _retry_or_give_up(build, outcome, message, at)
     else:
-        _climb_or_fail(build, outcome, message, at)
+        cause = cause_of(found, stage=attempt.stage, outcome=outcome)
+        _climb_or_fail(build, outcome, message, at, cause=cause)
     transaction.on_commit(lambda: discard_staged(attempt_id=attempt_id))
     transaction.on_commit(dispatch.wake)
     return True
@@ -93,11 +98,17 @@ def steps_tried(build: Build) -> list[Tried]:
         .exclude(outcome__in=FARM_FAULTS)
         .order_by("number")
     )
+    rules = current_rules()
     return [
         Tried(
             Step.from_json(attempt.step),
             Outcome(attempt.outcome),
-            diagnose(attempt.evidence, stage=attempt.stage, outcome=Outcome(attempt.outcome)),
+            diagnose(
+                attempt.evidence,
+                stage=attempt.stage,
+                outcome=Outcome(attempt.outcome),
+                rules=rules,
+            ),
         )
         for attempt in attempts.only("step", "stage", "outcome", "evidence")
     ]
@@ -117,18 +128,24 @@ def sources_of_build(build: Build) -> Sources:
     )
 
 
-def _climb_or_fail(build: Build, outcome: Outcome, message: str, at: datetime) -> None:
+def words_of_proof(build: Build, proof: Tried) -> str:
+    """Say that these sources cannot work on the target, and how that shows."""
+    sentence = Outcome.NOT_SUPPORTED.sentence(
+        project=build.project.name, version=build.version, target=build.target
+    )
+    return f"{sentence} {proof.diagnosis.explanation} The proof: {proof.diagnosis.evidence}"
+
+
+def _climb_or_fail(
+    build: Build, outcome: Outcome, message: str, at: datetime, *, cause: str
+) -> None:
     history, sources = steps_tried(build), sources_of_build(build)
     if next_step(history, sources=sources, at=at) is not None:
         _requeue(build, not_before=None)
     elif (proof := proof_against(history, sources=sources)) is not None:
-        sentence = Outcome.NOT_SUPPORTED.sentence(
-            project=build.project.name, version=build.version, target=build.target
-        )
-        told = f"{sentence} {proof.diagnosis.explanation} The proof: {proof.diagnosis.evidence}"
-        _fail(build, Outcome.NOT_SUPPORTED, told, at)
+        _fail(build, Outcome.NOT_SUPPORTED, words_of_proof(build, proof), at)
     else:
-        _fail(build, outcome, message, at)
+        _fail(build, outcome, message, at, cause=cause)
 
 
 def _retry_or_give_up(build: Build, outcome: Outcome, message: str, at: datetime) -> None:
@@ -159,13 +176,14 @@ def _requeue(build: Build, *, not_before: datetime | None) -> None:
         builds_queued.send(Build, builds=[build])
 
 
-def _fail(build: Build, outcome: Outcome, message: str, at: datetime) -> None:
+def _fail(build: Build, outcome: Outcome, message: str, at: datetime, *, cause: str = "") -> None:
     moved = Build.objects.filter(
         pk=build.pk, state__in=sources_of(BuildState.FAILED, BUILD_TRANSITIONS)
     ).update(
         state=BuildState.FAILED.value,
         outcome=outcome.value,
         message=message,
+        cause=cause,
         not_before=None,
         ended_at=at,
     )

@@ -25,8 +25,10 @@ from builds.domain.states import (
     BuildState,
     sources_of,
 )
+from builds.errors import BuilderStopped
 from builds.models import Attempt, Build, LogChunk
 from builds.runner.events import Ended, LogWritten, Stage, StageStarted, event_from_json
+from builds.services.builders import note_end
 from builds.services.conclude import conclude_attempt, lock_build
 from builds.services.lease import show_lease
 
@@ -41,6 +43,9 @@ MAX_STAGES = 100
 MAX_REPORT = 4 * 1024 * 1024
 """Characters, as JSON."""
 LOG_CUT = "\n[the log was cut here: it is larger than what is kept]\n"
+
+OURS = ("diagnosis", "recipe")
+"""Parts of a report that the control side writes, and no builder."""
 
 _UNHEARD = {AttemptState.LOST, AttemptState.CANCELLED}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -58,9 +63,7 @@ def record_event(*, attempt_id: UUID, lease: str, event: dict[str, Any], at: dat
         logger.warning("attempt %s: an event is ignored: %s", attempt_id, error)
         return
     # The first sign of life takes the attempt, whichever way it comes.
-    if attempt.state == AttemptState.LEASED and not show_lease(
-        attempt_id=attempt_id, token=lease, builder="", at=at
-    ):
+    if attempt.state == AttemptState.LEASED and not _takes(attempt_id, lease, at):
         return
     match said:
         case StageStarted():
@@ -69,6 +72,14 @@ def record_event(*, attempt_id: UUID, lease: str, event: dict[str, Any], at: dat
             _record_log(attempt_id, said)
         case Ended():
             _record_end(attempt_id, said, at)
+
+
+def _takes(attempt_id: UUID, lease: str, at: datetime) -> bool:
+    try:
+        return show_lease(attempt_id=attempt_id, token=lease, builder="", at=at)
+    except BuilderStopped as error:
+        logger.info("attempt %s: %s", attempt_id, error)
+        return False
 
 
 @transaction.atomic
@@ -123,8 +134,8 @@ def _record_end(attempt_id: UUID, event: Ended, at: datetime) -> None:
     said: Any = event.report
     is_sound = isinstance(said, dict) and len(json.dumps(said)) <= MAX_REPORT
     report: dict[str, Any] = storable(said) if is_sound else {}
-    # Ours to say.
-    report.pop("diagnosis", None)
+    for ours in OURS:
+        report.pop(ours, None)
     with transaction.atomic():
         if not _record_report(attempt_id, event, report):
             return
@@ -149,7 +160,9 @@ def _record_report(attempt_id: UUID, event: Ended, report: dict[str, Any]) -> bo
     attempt = Attempt.objects.get(pk=attempt_id)
     if attempt.state != AttemptState.RUNNING:
         return False
-    attempt.report = report
+    attempt.report = report | {
+        ours: attempt.report[ours] for ours in OURS if ours in attempt.report
+    }
     attempt.stages = _ended_stages(attempt.stages, event.at)
     attempt.builder = attempt.builder or str(report.get("builder", ""))[:128]
     attempt.save(update_fields=["report", "stages", "builder"])
@@ -191,6 +204,7 @@ def _hand_to_judge(attempt_id: UUID, at: datetime) -> None:
         Build.objects.filter(
             attempts=attempt_id, state__in=sources_of(BuildState.JUDGING, BUILD_TRANSITIONS)
         ).update(state=BuildState.JUDGING.value)
+        note_end(attempt=Attempt.objects.get(pk=attempt_id), outcome=None, at=at)
         transaction.on_commit(lambda: dispatch.judge(attempt_id))
         # The builder is free again.
         transaction.on_commit(dispatch.wake)

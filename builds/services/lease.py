@@ -1,5 +1,6 @@
 """The lease of an attempt: what a builder shows every second, and stops working without."""
 
+import math
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,9 +16,11 @@ from builds.domain.states import (
     BuildState,
     sources_of,
 )
+from builds.errors import BuilderStopped
 from builds.models import Attempt, Build
+from builds.services.builders import rest_of
 from builds.services.cancel import cancel_builds
-from builds.services.conclude import lock_build
+from builds.services.conclude import conclude_attempt, lock_build
 from builds.services.permits import live_permit
 from builds.signals import build_started
 
@@ -30,7 +33,8 @@ _HELD = [AttemptState.RUNNING.value, AttemptState.JUDGING.value]
 def show_lease(*, attempt_id: UUID, token: str, builder: str, at: datetime) -> bool:
     """Whether the builder may go on. Its first showing takes the attempt, if it still may be run.
 
-    One query, and now and then a write: every builder asks this every second.
+    One query, and now and then a write: every builder asks this every second. Raises
+    `BuilderStopped` for a builder that is to have no jobs; the job goes back into the queue.
     """
     held = (
         Attempt.objects.filter(pk=attempt_id, lease_hash=lease_hash(token))
@@ -41,6 +45,10 @@ def show_lease(*, attempt_id: UUID, token: str, builder: str, at: datetime) -> b
         return False
     state, heartbeat_at = held
     if state == AttemptState.LEASED:
+        rest = rest_of(builder=builder, attempt_id=attempt_id, at=at)
+        if rest is not None:
+            _give_back(attempt_id, builder, at)
+            raise BuilderStopped(builder, math.ceil(rest.total_seconds()))
         return _take(attempt_id, builder, at)
     if state not in _HELD:
         return False
@@ -53,6 +61,17 @@ def show_lease(*, attempt_id: UUID, token: str, builder: str, at: datetime) -> b
 def _heartbeat_interval() -> timedelta:
     """How old a heartbeat gets before the next showing writes another one."""
     return timedelta(seconds=min(MAX_HEARTBEAT_INTERVAL, settings.AFFINEUR_LEASE_SECONDS / 4))
+
+
+def _give_back(attempt_id: UUID, builder: str, at: datetime) -> None:
+    """Put the job back; as with one that nobody took, that is no fault of its build's."""
+    conclude_attempt(
+        attempt_id=attempt_id,
+        state=AttemptState.LOST,
+        outcome=Outcome.BUILDER_LOST,
+        message=f"Builder {builder} is stopped, and gave it back.",
+        at=at,
+    )
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """From a wish to builds: what is served, what is a gap, what is refused, and what is queued."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched
@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from builds import dispatch
-from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN, build_key, stands
+from builds.domain.keys import NO_CUTOFF, TOOLCHAIN, build_key, stands
 from builds.domain.ladder import RUNGS
 from builds.domain.permits import Channel
 from builds.domain.planning import (
@@ -19,14 +19,17 @@ from builds.domain.planning import (
     Refusal,
     ReleaseFile,
     Served,
+    Settler,
     parse_specifiers,
     plan,
+    releases_of,
 )
 from builds.domain.priority import build_priority
 from builds.domain.states import BUILD_TRANSITIONS, LIVE, BuildState, sources_of
 from builds.domain.targets import Target, parse_targets
 from builds.models import Build, Permit
 from builds.services.permits import covering, unrevoked
+from builds.services.recipes import recipe_in_force
 from builds.signals import builds_queued
 from indexes.domain.files import FileKind
 from indexes.domain.status import ProjectStatus, Standing
@@ -57,13 +60,15 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """A gap that may be filled."""
 
     gap: Gap
     permit: Permit
     sdist: UpstreamFile
     key: str
+    recipe: str
+    """Digest of what the recipe adds to it."""
     priority: int
 
 
@@ -171,6 +176,20 @@ def previews(
     return [Preview(found.served, found.gaps, found.refusals) for found in plans]
 
 
+def key_of(project: str, version: str, target: str, *, sdist_sha256: str, recipe: str) -> str:
+    """The key of what this farm would make of a release now; `recipe` is a digest."""
+    return build_key(
+        project=project,
+        version=version,
+        sdist_sha256=sdist_sha256,
+        target=target,
+        toolchain=TOOLCHAIN,
+        recipe=recipe,
+        rung=RUNGS[0],
+        cutoff=NO_CUTOFF,
+    )
+
+
 @transaction.atomic
 def request_builds(
     *, project: Project, specifiers: str, targets: Sequence[str], at: datetime, priority: int = 0
@@ -185,8 +204,8 @@ def request_builds(
     # Planned one at a time for a project, so that two equal requests cannot miss each other.
     project = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     planned = _plan(project, specifiers, asked)
-    works, uncovered = _permitted(project, planned.gaps, priority=priority, at=at)
-    builds = _queue(project, works, at=at) if works else ()
+    works, uncovered = permitted_works(project, planned.gaps, priority=priority, at=at)
+    builds = queue_works(project, works, at=at) if works else ()
     return Planned(builds, planned.served, planned.refusals, uncovered)
 
 
@@ -194,16 +213,31 @@ def _plan(project: Project, specifiers: str, targets: Sequence[Target]) -> Plan:
     return plan(project_facts(project), specifiers=parse_specifiers(specifiers), targets=targets)
 
 
-def _permitted(
+def gaps_among(facts: ProjectFacts, wanted: Collection[tuple[str, str]]) -> list[Gap]:
+    """Those of these (version, target) that are gaps still; what is yanked is none."""
+    targets = parse_targets(sorted({target for _, target in wanted}))
+    versions = {version for version, _ in wanted}
+    settler = Settler(facts, targets)
+    return [
+        answer
+        for release in releases_of(facts)
+        if release.name in versions
+        for answer in settler.settle(release, is_pinned=False)
+        if isinstance(answer, Gap) and (answer.version, answer.target) in wanted
+    ]
+
+
+def permitted_works(
     project: Project, gaps: Iterable[Gap], *, priority: int, at: datetime
-) -> tuple[list[_Work], tuple[Gap, ...]]:
+) -> tuple[list[Work], tuple[Gap, ...]]:
     """The gaps that a permit covers, as work, and those that none does."""
     permits = unrevoked(project)
+    in_force = recipe_in_force(project)
     sdists = {
         file.filename: file
         for file in UpstreamFile.objects.filter(project=project, kind=FileKind.SDIST.value)
     }
-    works: list[_Work] = []
+    works: list[Work] = []
     uncovered: list[Gap] = []
     for gap in gaps:
         permit = covering(
@@ -213,21 +247,23 @@ def _permitted(
             uncovered.append(gap)
             continue
         sdist = sdists[gap.sdist]
-        key = build_key(
-            project=project.name,
-            version=gap.version,
-            sdist_sha256=sdist.sha256,
-            target=gap.target,
-            toolchain=TOOLCHAIN,
-            recipe=NO_RECIPE,
-            rung=RUNGS[0],
-            cutoff=NO_CUTOFF,
+        recipe = in_force.facts_for(version=gap.version, target=gap.target).digest
+        works.append(
+            Work(
+                gap=gap,
+                permit=permit,
+                sdist=sdist,
+                key=key_of(
+                    project.name, gap.version, gap.target, sdist_sha256=sdist.sha256, recipe=recipe
+                ),
+                recipe=recipe,
+                priority=build_priority(asked=priority, age=gap.age),
+            )
         )
-        works.append(_Work(gap, permit, sdist, key, build_priority(asked=priority, age=gap.age)))
     return works, tuple(uncovered)
 
 
-def _queue(project: Project, works: Sequence[_Work], *, at: datetime) -> tuple[Build, ...]:
+def queue_works(project: Project, works: Sequence[Work], *, at: datetime) -> tuple[Build, ...]:
     """The builds that are this work, in its order; what has none yet is queued."""
     known = _Known(project, works)
     new: list[Build] = []
@@ -274,6 +310,7 @@ def _queue_again(builds: Sequence[Build], at: datetime) -> None:
             state=BuildState.QUEUED.value,
             outcome="",
             message="",
+            cause="",
             covered_by=None,
             not_before=None,
             queued_at=at,
@@ -285,7 +322,7 @@ def _queue_again(builds: Sequence[Build], at: datetime) -> None:
 class _Known:
     """The builds there are for some work, in one query."""
 
-    def __init__(self, project: Project, works: Sequence[_Work]) -> None:
+    def __init__(self, project: Project, works: Sequence[Work]) -> None:
         builds = Build.objects.filter(
             project=project,
             version__in={work.gap.version for work in works},
@@ -298,17 +335,18 @@ class _Known:
             if build.state in LIVE:
                 self._live[build.version, build.target] = build
 
-    def build_of(self, work: _Work) -> Build | None:
+    def build_of(self, work: Work) -> Build | None:
         """The one that is live for the same release and target, or the one with the same key."""
         return self._live.get((work.gap.version, work.gap.target)) or self._by_key.get(work.key)
 
 
-def _new_build(project: Project, work: _Work, at: datetime) -> Build:
+def _new_build(project: Project, work: Work, at: datetime) -> Build:
     return Build(
         project=project,
         version=work.gap.version,
         target=work.gap.target,
         key=work.key,
+        recipe=work.recipe,
         permit=work.permit,
         priority=work.priority,
         sdist_filename=work.sdist.filename,

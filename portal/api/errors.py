@@ -26,6 +26,8 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "invalid-version": HTTPStatus.BAD_REQUEST,
     "licence-needed": HTTPStatus.BAD_REQUEST,
     "proof-fact-missing": HTTPStatus.BAD_REQUEST,
+    "recipe-invalid": HTTPStatus.BAD_REQUEST,
+    "rule-invalid": HTTPStatus.BAD_REQUEST,
     "unknown-agreement": HTTPStatus.BAD_REQUEST,
     "unknown-channel": HTTPStatus.BAD_REQUEST,
     "unknown-proof-method": HTTPStatus.BAD_REQUEST,
@@ -33,6 +35,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "unknown-target": HTTPStatus.BAD_REQUEST,
     # Somebody else's turn, or another step first.
     "administrator-needed": HTTPStatus.FORBIDDEN,
+    "consent-needed": HTTPStatus.FORBIDDEN,
     "development-only": HTTPStatus.FORBIDDEN,
     "not-your-consent": HTTPStatus.FORBIDDEN,
     "proof-needed": HTTPStatus.FORBIDDEN,

@@ -21,6 +21,7 @@ from portal.api.me import MeViewSet
 from portal.api.problems import ProblemKindViewSet
 from portal.api.projects import ProjectViewSet
 from portal.api.proofs import ProofsOfProjectViewSet, ProofViewSet
+from portal.api.recipes import RecipeEditsViewSet, RecipeViewSet
 from portal.api.requests import RequestViewSet
 from portal.api.tokens import TokenViewSet
 
@@ -72,6 +73,12 @@ urlpatterns = [
     path("projects/<str:name>/ledger/", LedgerViewSet.as_view(LIST)),
     path("projects/<str:name>/plan/", ProjectViewSet.as_view({"get": "plan"})),
     path("projects/<str:name>/proofs/", ProofsOfProjectViewSet.as_view(LIST_AND_CREATE)),
+    path(
+        "projects/<str:name>/recipe/",
+        RecipeViewSet.as_view({"get": "retrieve", "post": "create"}),
+    ),
+    path("projects/<str:name>/recipe/edits/", RecipeEditsViewSet.as_view(LIST)),
+    path("projects/<str:name>/recipe/preview/", RecipeViewSet.as_view({"post": "preview"})),
     path("proofs/<uuid:pk>/", ProofViewSet.as_view(RETRIEVE)),
     path("proofs/<uuid:pk>/check/", ProofViewSet.as_view({"post": "check"})),
     path("provenance/key/", ProvenanceKeyViewSet.as_view(LIST)),

@@ -201,6 +201,15 @@ def _apply(request: Request, planned: Planned, *, at: datetime, why: str) -> Non
         asdict(refusal) | {"code": refusal.code.value} for refusal in planned.refusals
     ]
     request.planned_at = at
+    # Of a release and target, what was built another way says nothing any more.
+    answered = {(build.version, build.target): build for build in planned.builds}
+    request.builds.remove(
+        *(
+            build
+            for build in request.builds.all()
+            if answered.get((build.version, build.target), build) != build
+        )
+    )
     request.builds.add(*planned.builds)
     words = request_status(request).words
     request.note = f"{why} {words}" if why else words

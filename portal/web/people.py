@@ -1,8 +1,15 @@
 """Who is at the keyboard."""
 
-from django.http import HttpRequest
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 
 from portal.accounts.models import User
+from portal.accounts.services import is_administrator
 
 
 def signed_in(request: HttpRequest) -> User | None:
@@ -16,3 +23,21 @@ def account(request: HttpRequest) -> User:
         message = "a view without login_required asked for its user"
         raise TypeError(message)
     return user
+
+
+def for_administrators[**P](
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """A view that only staff with a second factor may open."""
+
+    @login_required
+    @wraps(view)
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not is_administrator(account(request)):
+            message = (
+                "This page is for the operators of this deployment, signed in with a second factor."
+            )
+            raise PermissionDenied(message)
+        return view(request, *args, **kwargs)
+
+    return wrapped

@@ -11,14 +11,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from builds.domain.states import BuildState
-from builds.models import Attempt, Build
+from builds.models import Build
+from builds.services.builders import builders_seen, stops_in_force
 from indexes.domain.status import Standing
 from indexes.models import File, Project
 from portal.consent.agreements import all_agreements
 from portal.web.addresses import overlay_url, wheels_url
 from portal.web.text import rendered_markdown
 
-LATELY = timedelta(days=1)
 STALE_AFTER = timedelta(hours=1)
 """Upstream is asked about every enrolled project each few minutes; an hour is too long."""
 
@@ -55,20 +55,14 @@ def status(request: HttpRequest) -> HttpResponse:
         count=Count("pk"), oldest=Min("verified_at"), newest=Max("verified_at")
     )
     oldest = followed["oldest"]
-    builders = (
-        Attempt.objects.filter(heartbeat_at__gte=now - LATELY)
-        .exclude(builder="")
-        .order_by()
-        .values("builder")
-        .annotate(seen_at=Max("heartbeat_at"), attempts=Count("pk"))
-        .order_by("-seen_at", "builder")[:100]
-    )
     context = {
         "queue": [(state, counted.get(state.value, 0)) for state in BuildState],
         "waiting_since": Build.objects.filter(state=BuildState.QUEUED.value).aggregate(
             at=Min("queued_at")
         )["at"],
-        "builders": builders,
+        "builders": builders_seen(at=now),
+        "stops": stops_in_force(),
+        "now": now,
         "followed": followed,
         "is_upstream_stale": oldest is not None and now - oldest > STALE_AFTER,
         "upstream": settings.AFFINEUR_UPSTREAM,

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from portal.web import asking, builds, consenting, home, mine, projects, proving, reading
+from portal.web import (
+    asking,
+    builds,
+    consenting,
+    failures,
+    home,
+    mine,
+    projects,
+    proving,
+    reading,
+    recipes,
+)
 
 app_name = "web"
 urlpatterns = [
@@ -13,6 +24,7 @@ urlpatterns = [
     path("project/<str:name>/ask/", asking.ask, name="ask"),
     path("project/<str:name>/prove/", proving.prove, name="prove"),
     path("project/<str:name>/consent/", consenting.consent, name="give-consent"),
+    path("project/<str:name>/recipe/", recipes.recipe, name="recipe"),
     path("request/<uuid:request_id>/", asking.show, name="request"),
     path("request/<uuid:request_id>/progress/", asking.progress, name="request-progress"),
     path("proof/<uuid:proof_id>/", proving.show, name="proof"),
@@ -23,6 +35,10 @@ urlpatterns = [
     path("build/<uuid:build_id>/log/", builds.log, name="build-log"),
     path("build/<uuid:build_id>/log.txt", builds.plain_log, name="build-plain-log"),
     path("builds/", builds.index, name="builds"),
+    path("failures/", failures.index, name="failures"),
+    path("failures/one/", failures.show, name="failure"),
+    path("rules/<slug:code>/retire/", failures.retire, name="retire-rule"),
+    path("replay/<uuid:replay_id>/", failures.replayed, name="replay"),
     path("mine/", mine.mine, name="mine"),
     path("tokens/", mine.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/revoke/", mine.revoke, name="revoke-token"),

@@ -162,6 +162,27 @@ def test_a_job_that_is_no_longer_to_be_had_is_dropped(
     assert list(builder_root.iterdir()) == []
 
 
+def test_a_builder_that_is_told_to_rest_takes_no_other_job_meanwhile(
+    farm: Farm, control: Control, builder_root: Path
+) -> None:
+    control.lease_status, control.retry_after = 409, "1"
+    config = builder_config({"AFFINEUR_BUILDER_ROOT": str(builder_root)})
+    began = time.monotonic()
+
+    builder.perform(some_job(control), config)
+
+    assert 1 <= time.monotonic() - began < 10
+    assert len(control.shown) == 1
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("86400", 60), ("soon", 0), ("", 0), ("7", 7)])
+def test_a_rest_is_bounded(control: Control, said: str, seconds: float) -> None:
+    control.lease_status, control.retry_after = 409, said
+    lease = Lease(some_job(control), "builder-1")
+    assert not lease.take()
+    assert lease.rest_seconds == seconds
+
+
 def test_a_lease_that_is_taken_back_is_noticed_within_a_second_or_two(control: Control) -> None:
     lease = Lease(some_job(control), "builder-1")
     assert lease.take()

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -17,10 +18,12 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from builds.models import Attempt, Build
+from builds.domain.recipes import draft_recipe
+from builds.models import Attempt, Build, BuilderStop, LearntRule, Replay, Replayed
+from builds.services.recipes import change_recipe
 from indexes.upstream.fake import FakeUpstream
 from portal.accounts.models import User
-from tests.portal.people import make_user
+from tests.portal.people import make_administrator, make_user
 from tests.portal.web.scenes import Farm, busy_farm, make_project, releases, write_log
 
 WIDTHS = (390, 1280)
@@ -46,6 +49,8 @@ def pages(farm: Farm) -> dict[str, str]:
         "release": reverse("web:release", args=[name, "0.27.1"]),
         "release-yanked": reverse("web:release", args=[name, "0.26.0"]),
         "ledger": reverse("web:ledger", args=[name]),
+        "recipe": reverse("web:recipe", args=[name]),
+        "recipe-none": reverse("web:recipe", args=["docopt"]),
         "ask": reverse("web:ask", args=[name]),
         "petition-form": reverse("web:ask", args=["docopt"]),
         "request": reverse("web:request", args=[farm.asked.pk]),
@@ -75,6 +80,16 @@ def pages(farm: Farm) -> dict[str, str]:
         "account-connections": reverse("socialaccount_connections"),
         "sign-out": reverse("account_logout"),
         "nowhere": "/nowhere/",
+    }
+
+
+def staff_pages(farm: Farm, replayed: Replay) -> dict[str, str]:
+    """Those that operators alone see."""
+    return {
+        "failures": reverse("web:failures"),
+        "failure": f"{reverse('web:failure')}?{urlencode({'cause': farm.failed.cause})}",
+        "replay": reverse("web:replay", args=[replayed.pk]),
+        "status-stopped": reverse("web:status"),
     }
 
 
@@ -113,6 +128,37 @@ def owner(transactional_db) -> User:  # the rows are seen by the server's thread
 @pytest.fixture
 def farm(owner: User, upstream: FakeUpstream) -> Farm:  # asked by the services
     return busy_farm(owner=owner, stranger=make_user("stranger"), at=timezone.now())
+
+
+@pytest.fixture
+def replayed(farm: Farm) -> Replay:
+    """What staff and owners did: two versions of a recipe, a rule, a replay, a builder's stop."""
+    at = timezone.now()
+    for version, flag in ((1, "-DFOO"), (2, "-DBAR")):
+        text = draft_recipe(farm.project.name, version=version, reviewer="maintainer")
+        text = text.replace('reason = ""', 'reason = "It needs a flag."') + f'flags = ["{flag}"]'
+        change_recipe(
+            project=farm.project, text=text, by="maintainer", reason="It did not build.", at=at
+        )
+    LearntRule.objects.create(
+        code="frobnicator-missing",
+        pattern="the frobnicator '{name}' is not installed",
+        stage="build",
+        turn="farm",
+        explanation="It needs {name}.",
+        remedy="system",
+        argument="{name}",
+        by="root",
+        created_at=at,
+    )
+    BuilderStop.objects.create(
+        builder="builder-1", reason="5 of the last 6 attempts failed.", stopped_at=at, until=at
+    )
+    made = Replay.objects.create(
+        cause="rule", subject="frobnicator-missing", by="root", created_at=at
+    )
+    Replayed.objects.create(replay=made, build=farm.failed, before="unknown")
+    return made
 
 
 @pytest.fixture
@@ -161,7 +207,7 @@ def complaints(page: Page, name: str, width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_fits_and_is_accessible(
-    live_server, browser: Browser, farm: Farm, pictures: Path, width: int
+    live_server, browser: Browser, farm: Farm, *, replayed: Replay, pictures: Path, width: int
 ):
     context = context_of(browser, width, live_server.url, farm.owner)
     page = context.new_page()
@@ -174,6 +220,13 @@ def test_every_page_fits_and_is_accessible(
         found += complaints(page, name, width)
         assert page.url == live_server.url + path
     context.close()
+    staff = context_of(browser, width, live_server.url, make_administrator())
+    page = staff.new_page()
+    for name, path in staff_pages(farm, replayed).items():
+        page.goto(live_server.url + path)
+        page.screenshot(path=pictures / f"{name}-{width}.png", full_page=True)
+        found += complaints(page, name, width)
+    staff.close()
     signed_out = context_of(browser, width, live_server.url, None)
     page = signed_out.new_page()
     for name, view in SIGNED_OUT.items():

@@ -65,6 +65,7 @@ class Control(ThreadingHTTPServer):
         self.answers: list[int] = []
         """Statuses of the next uploads; 201 when there is none left."""
         self.lease_status = 200
+        self.retry_after = ""
         self.shown: list[dict[str, str]] = []
         self.uploads: list[tuple[str, str, bytes]] = []
         """Path, Authorization, content."""
@@ -91,6 +92,8 @@ class _ControlHandler(BaseHTTPRequestHandler):
     def _send(self, status: int) -> None:
         self.send_response(status)
         self.send_header("Content-Length", "0")
+        if self.server.retry_after:
+            self.send_header("Retry-After", self.server.retry_after)
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:

@@ -572,6 +572,7 @@ def test_remedies_reach_the_build_and_not_what_users_do(farm: Farm, fake: FakeEx
             constraints=("setuptools<81",),
             flags=("-Wno-error=int-conversion",),
             shims=("imp", "collections"),
+            environment={"DEMO_WITH_FOO": "1"},
         ),
     )
 
@@ -585,8 +586,10 @@ def test_remedies_reach_the_build_and_not_what_users_do(farm: Farm, fake: FakeEx
         assert hook.environment["CFLAGS"].endswith("-DNDEBUG -Wno-error=int-conversion")
         assert hook.environment["CFLAGS"].startswith("-O2 ")
         assert hook.environment["AFFINEUR_SHIMS"] == "imp,collections"
+        assert hook.environment["DEMO_WITH_FOO"] == "1"
     (imports,) = called(fake, "imports.py")
     assert "AFFINEUR_SHIMS" not in imports.environment
+    assert "DEMO_WITH_FOO" not in imports.environment
     assert "PYTHONPATH" not in imports.environment
 
 

@@ -15,6 +15,7 @@ from portal.errors import ConsentEnded, PortalError, ProofNeeded
 
 # Faults of ours, of builders, and of other doors than the API: an answer with 500 is right.
 NOT_FOR_PEOPLE = {
+    "builder-stopped",
     "builds-error",
     "bytes-differ",
     "bytes-missing",

@@ -216,6 +216,7 @@ def busy_farm(*, owner: User, stranger: User, at: datetime) -> Farm:
         at=at,
         state=BuildState.FAILED,
         outcome="import-failed",
+        cause="removed-c-api: smoke/import-failed: undefined symbol: PyUnicode_AS_UNICODE",
         message="python-levenshtein 0.27.0 compiles for CPython 3.12, but Levenshtein cannot be"
         " imported there: it uses PyUnicode_AS_UNICODE, which 3.12 removed.",
         ended_at=at,
