@@ -95,22 +95,26 @@ def make_place(
     overrides: Iterable[str] = (),
     system: Path | None = None,
     compiles: bool = False,
+    shown: Iterable[Mount] = (),
+    added: Mapping[str, str] | None = None,
 ) -> Place:
     """Make the virtual environment; what is installed in it will obey `constraints`.
 
     `overrides` take the place of whatever else is required of the projects that they name.
     Where something `compiles`, no compiler does so for this very machine.
+    Commands in the place are `shown` these besides, and their environment has what is `added`.
     """
     (work / "home").mkdir()
     mounts = (
         Mount(attempt.bench.uv, UV),
         Mount(Path(__file__).parent / "inside", PROGRAMS),
         *interpreter.mounts,
+        *shown,
     )
-    given = variables(source_date_epoch, flags=flags)
+    given = variables(source_date_epoch, flags=flags) | dict(added or {})
     if compiles:
-        shown = [system / "usr" / "bin"] if system else []
-        mounts += (filtered(attempt, [*FOLDERS, *shown], programs=PROGRAMS, inside=COMPILERS),)
+        packaged = [system / "usr" / "bin"] if system else []
+        mounts += (filtered(attempt, [*FOLDERS, *packaged], programs=PROGRAMS, inside=COMPILERS),)
         given["PATH"] = f"{COMPILERS}:{given['PATH']}"
     if written := "".join(f"{constraint}\n" for constraint in constraints):
         # Both of them also when the project's own code calls them.
