@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from builds import dispatch
-from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN, build_key, stands
+from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN_NAMES, build_key, stands
 from builds.domain.ladder import RUNGS
 from builds.domain.permits import Channel
 from builds.domain.planning import (
@@ -218,7 +218,7 @@ def _permitted(
             version=gap.version,
             sdist_sha256=sdist.sha256,
             target=gap.target,
-            toolchain=TOOLCHAIN,
+            toolchain=TOOLCHAIN_NAMES[settings.AFFINEUR_TOOLCHAIN],
             recipe=NO_RECIPE,
             rung=RUNGS[0],
             cutoff=NO_CUTOFF,
