@@ -26,6 +26,7 @@ from kombu.exceptions import OperationalError
 
 from builds.conf import BuilderConfig, builder_config
 from builds.domain.outcomes import Outcome
+from builds.domain.ways import PORTABLE
 from builds.executors.base import ExecutorError
 from builds.executors.sandbox import SandboxExecutor, clean_slot
 from builds.runner.apt import Apt
@@ -39,6 +40,8 @@ from builds.runner.interpreters import (
 )
 from builds.runner.job import Job
 from builds.runner.run import run_job
+from builds.runner.toolchains import warm_in
+from builds.runner.zig import Zig, find_zig, host_compiler
 
 QUEUE = "builder"
 EVENTS = "events"
@@ -127,6 +130,8 @@ def _run_in(
                 interpreters=interpreters(),
                 system=system_packages(config),
                 smoke_interpreters=smoke_interpreters(),
+                compiler=compilers()[0],
+                zig=compilers()[1],
             )
             run_job(job, executor=executor, emit=emit, bench=bench, is_live=is_live)
         slot.clean()
@@ -171,6 +176,15 @@ def smoke_interpreters() -> tuple[Interpreter, ...]:
         held = ", ".join(f"{item.tag} ({item.path})" for item in found)
         logger.info("wheels are tried on: %s", held or "what they are built with")
     return found
+
+
+@cache
+def compilers() -> tuple[str, Zig | None]:
+    """The host's compiler and the portable toolchain's; looked for once."""
+    host, zig = host_compiler(), find_zig(config.zig, kept=config.root / "zig")
+    portable = f"zig {zig.version}" if zig else "none; install the package ziglang"
+    logger.info("compilers: %s; portable: %s", host or "none", portable)
+    return host, zig
 
 
 class Lease:
@@ -352,12 +366,37 @@ def prepare(**_: Any) -> None:
     interpreters()
     system = system_packages(config)
     logger.info("system packages: %s", f"of {system.name}" if system else "none")
+    compilers()
     for number in range(config.slots):
         with held_slot(config, number) as slot, suppress(ExecutorError):
             if slot is not None:
                 slot.clean()
                 executor = SandboxExecutor(config.root, slot.number, slot.uid)
                 logger.info("slot %s: %s", number, executor.describe())
+
+
+@signals.worker_ready.connect
+def warm_up(**_: Any) -> None:
+    """Let the portable toolchain get ready, in a slot that no job has."""
+    zig = compilers()[1]
+    if zig is not None and config.toolchain == PORTABLE:
+        threading.Thread(target=_warm, args=(zig,), name="warm", daemon=True).start()
+
+
+def _warm(zig: Zig) -> None:
+    with held_slot(config, config.slots) as slot:
+        if slot is None:
+            return
+        try:
+            slot.clean()
+            executor = SandboxExecutor(config.root, slot.number, slot.uid)
+            warm_in(executor, zig, work=executor.folder / "job")
+            slot.clean()
+        except (ExecutorError, OSError):
+            # The first job that needs it tries again, and tells of the fault.
+            logger.exception("the portable toolchain could not be made ready")
+        else:
+            logger.info("the portable toolchain is ready")
 
 
 @signals.worker_shutting_down.connect

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builds.domain.limits import MEBIBYTE
+from builds.domain.ways import HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class BuilderConfig:
     Empty for the machine's own sources, where it has apt; a file as in sources.list(5) for
     others; `none` for no packages.
     """
+    toolchain: str = HOST
+    """AFFINEUR_TOOLCHAIN: the farm's choice; with "portable", zig gets ready at the start already,
+    and not when the first job asks for it."""
+    zig: str = ""
+    """AFFINEUR_ZIG: folder of zig, when it is not that of the package `ziglang`."""
 
 
 def _slot_uid_for(root: Path) -> int:
@@ -62,4 +68,6 @@ def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig
         contact=environment.get("AFFINEUR_CONTACT", ""),
         cache=int(environment.get("AFFINEUR_BUILDER_CACHE", str(4096 * MEBIBYTE))),
         system=environment.get("AFFINEUR_SYSTEM_PACKAGES", ""),
+        toolchain=environment.get("AFFINEUR_TOOLCHAIN", HOST),
+        zig=environment.get("AFFINEUR_ZIG", ""),
     )

@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from builds.domain.outcomes import FARM_FAULTS
 from builds.domain.states import BuildState
+from builds.domain.ways import HOST, PORTABLE
 
-TOOLCHAIN = "host-1"
-"""What builders compile with. A new name makes every failure eligible again."""
+TOOLCHAIN_NAMES: Mapping[str, str] = {HOST: "host-1", PORTABLE: "portable-1"}
+"""What builders compile with where the farm chooses it, in keys.
+
+A new name, as another choice, makes every failure eligible again."""
 
 NO_RECIPE = ""
 NO_CUTOFF = ""

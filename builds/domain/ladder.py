@@ -30,7 +30,7 @@ from builds.domain.remedies import (
     remedy_to_json,
 )
 from builds.domain.rules import DISTRIBUTIONS, FALLBACKS, RULES, Proposal
-from builds.domain.ways import HOST, Way
+from builds.domain.ways import HOST, PORTABLE, Way
 
 DECLARED = "declared"
 """The requirements that the project declares, in today's versions."""
@@ -75,6 +75,11 @@ CLIMBING = frozenset(
     }
 )
 """Ends that requirements of another time may change, whatever their cause."""
+
+COMPILERS_OWN = frozenset(
+    {"common-symbols", "compile-error", "compiler-strictness", "link-error", "undefined-symbol"}
+)
+"""Codes of failures that another compiler may not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,16 @@ class Tried:
     step: Step
     outcome: Outcome
     diagnosis: Diagnosis
+    toolchain: str = HOST
+    """What has compiled, as the builder tells."""
+
+    @property
+    def may_do_better_on_the_host(self) -> bool:
+        """Whether the portable toolchain may be what failed."""
+        is_unknown = not self.diagnosis.is_known and self.outcome in CLIMBING | {
+            Outcome.IMPORT_FAILED
+        }
+        return self.toolchain == PORTABLE and (is_unknown or self.diagnosis.code in COMPILERS_OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +269,8 @@ def _helps_on(remedy: Remedy, minor: int) -> bool:
 
 def _is_final(tried: Tried, sources: Sources) -> bool:
     """Whether no other way of building can change how this one ended."""
+    if tried.may_do_better_on_the_host:
+        return False
     if not tried.diagnosis.is_known:
         return tried.outcome not in CLIMBING
     useful = _useful(tried.diagnosis, sources)
@@ -276,6 +293,8 @@ def _useful(diagnosis: Diagnosis, sources: Sources) -> list[Proposal]:
 
 
 def _proposed(tried: Tried, sources: Sources, at: datetime) -> Iterator[Step]:
+    if tried.may_do_better_on_the_host:
+        yield replace(tried.step, remedies=(*tried.step.remedies, HostToolchain()))
     if not tried.diagnosis.is_known:
         proposals = [Proposal((AsOfReleaseDate(),), 0.5)] if tried.outcome in CLIMBING else []
     else:

@@ -14,6 +14,7 @@ from builds.domain.remedies import (
     AsOfReleaseDate,
     CapBuildRequirement,
     CompilerFlags,
+    HostToolchain,
     LendCApi,
     NotSupportedBySources,
     OlderInterpreter,
@@ -424,7 +425,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "numpy-too-new",
         Turn.PROJECT,
-        _line(r"<'>(PyArray_Descr|struct _PyArray_Descr)<'>.* has no member named"),
+        _line(
+            r"(<'>(PyArray_Descr|struct _PyArray_Descr)<'>.* has no member named"
+            r"|no member named <'>\w+<'> in <'>(PyArray_Descr|struct _PyArray_Descr)<'>)"
+        ),
         "The sources use what the C interface of version 2 hides. The project can require "
         "numpy<2 for its build.",
         (Proposal((CapBuildRequirement("numpy<2"),), 0.8, newest=12), _AS_OF),
@@ -446,8 +450,8 @@ RULES: tuple[Rule, ...] = (
         "removed-c-api",
         Turn.PROJECT,
         _line(
-            r"fatal error: (?P<name>longintrepr\.h|graminit\.h|parsetok\.h|pyarena\.h|symtable\.h)"
-            r": No such file"
+            r"fatal error: <'>?(?P<name>longintrepr\.h|graminit\.h|parsetok\.h|pyarena\.h"
+            r"|symtable\.h)(: No such file|<'> file not found)"
         ),
         "The C sources include {name}, which this Python does not have. Where Cython wrote them, "
         "a newer Cython writes ones that work; the project can release those.",
@@ -465,7 +469,10 @@ RULES: tuple[Rule, ...] = (
             r"|too (few|many) arguments to function <'>(?P<d>_?Py\w+)<'>"
             r"|implicit declaration of function <'>(?P<e>_?Py\w+)<'>"
             r"|error: <'>(?P<f>_?Py\w+)<'> (undeclared|was not declared in this scope)"
-            r"|there are no arguments to <'>(?P<g>_?Py\w+)<'>)"
+            r"|there are no arguments to <'>(?P<g>_?Py\w+)<'>"
+            r"|no member named <'>(?P<h>\w+)<'> in <'>struct _(ts|is|frame|typeobject)<'>"
+            r"|incomplete definition of type <'>(?P<i>(struct _)?(Py\w+|frame|is|ts))<'>"
+            r"|undeclared (function|identifier) <'>(?P<j>_?Py\w+)<'>)"
         ),
         "The C sources use a part of Python's C interface that this Python no longer has. Where "
         "Cython wrote them, a newer Cython writes ones that work; else the project can release "
@@ -475,7 +482,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "removed-c-api",
         Turn.PROJECT,
-        _line(r"lvalue required as left operand of assignment"),
+        _line(r"(lvalue required as left operand of assignment|expression is not assignable)"),
         "The C sources assign to what newer Pythons have as a function (Py_TYPE, Py_SIZE and "
         "Py_REFCNT since 3.10 and 3.11). The project can use Py_SET_TYPE and its like.",
         (_LEND, *_REGENERATE, _NOT_SUPPORTED),
@@ -499,6 +506,21 @@ RULES: tuple[Rule, ...] = (
         frozenset({SMOKE}),
     ),
     # What the compiler no longer forgives.
+    Rule(
+        "portable-toolchain",
+        Turn.FARM,
+        _line(
+            r"(affineur: error: this build asks for (?P<name>\S+), which"
+            r"|error: (unsupported (linker|preprocessor) (arg|extension flag)|unknown clang option)"
+            r":? ?<'>?(?P<a>[\w.,=-]*)|unable to find (dynamic|static) system library"
+            r"|error: (sub-compilation of|unknown target CPU)"
+            # Nothing would say which symbol of which glibc that is.
+            r"|call to undeclared (library )?function)"
+        ),
+        "The portable toolchain does not do what this build asks for. It is compiled with what the "
+        "builder's distribution has instead, and runs on systems that are as new as that.",
+        (Proposal((HostToolchain(),), 0.8),),
+    ),
     Rule(
         "compiler-strictness",
         Turn.PROJECT,
@@ -569,13 +591,15 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "python-headers-missing",
         Turn.FARM,
-        _line(r"fatal error: (?P<name>Python\.h|pyconfig\.h): No such file"),
+        _line(
+            r"fatal error: <'>?(?P<name>Python\.h|pyconfig\.h)(: No such file|<'> file not found)"
+        ),
         "The builder's Python has no {name}. The farm's operators must install its headers.",
     ),
     Rule(
         "missing-build-requirement",
         Turn.PROJECT,
-        _line(r"fatal error: (?P<name>numpy)/[\w./]+: No such file"),
+        _line(r"fatal error: <'>?(?P<name>numpy)/[\w./]+(: No such file|<'> file not found)"),
         "The C sources need the headers of {name}, which the sources do not declare. The project "
         "can name it in build-system.requires of its pyproject.toml.",
         DISTRIBUTIONS["numpy"],
@@ -583,7 +607,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "missing-build-requirement",
         Turn.PROJECT,
-        _line(r"fatal error: (?P<name>pybind11)/[\w./]+: No such file"),
+        _line(r"fatal error: <'>?(?P<name>pybind11)/[\w./]+(: No such file|<'> file not found)"),
         "The C++ sources need the headers of {name}, which the sources do not declare. The project "
         "can name it in build-system.requires of its pyproject.toml.",
         DISTRIBUTIONS["pybind11"],
@@ -592,7 +616,8 @@ RULES: tuple[Rule, ...] = (
         "missing-submodule",
         Turn.PROJECT,
         _line(
-            r"fatal error: (?P<name>(\.\./|\./|(third_?party|vendor|deps|external)/)\S+): No such"
+            r"fatal error: <'>?(?P<name>(\.\./|\./|(third_?party|vendor|deps|external)/)\S+?)"
+            r"(: No such|<'> file not found)"
         ),
         "The C sources need {name}, which belongs to the project itself and is not in its sdist. "
         "The project can release an sdist that is complete.",

@@ -25,6 +25,7 @@ from builds.runner.interpreters import Interpreter
 from builds.runner.job import Job
 from builds.runner.packages import SystemPackages
 from builds.runner.problems import JobProblem, LeaseGoneError
+from builds.runner.zig import Zig
 
 PIECE = 16 * 1024
 """Letters of log that are sent at once, at most."""
@@ -48,6 +49,10 @@ class Bench:
     """Where packages of the distribution come from, when builds may have any."""
     smoke_interpreters: tuple[Interpreter, ...] = ()
     """What wheels are tried on; the build's interpreter where none of them is the target's."""
+    compiler: str = ""
+    """The host's, as it names itself."""
+    zig: Zig | None = None
+    """The portable toolchain's, where the builder has it."""
     sdist_limits: SdistLimits = field(default_factory=SdistLimits)
     wheel_limits: WheelLimits = field(default_factory=WheelLimits)
     uploads: int = 4

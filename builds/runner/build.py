@@ -53,6 +53,8 @@ def build(attempt: Attempt, place: Place, sdist: SdistFacts) -> Path:
         result="out/wheel.json",
         failure=Outcome.BUILD_FAILED,
     )
+    if refused := _refused(place):
+        raise attempt.problem(Outcome.BUILD_FAILED, refused)
     wheels = [name for name in list_left(place.work, "wheels") if name.endswith(".whl")]
     if not wheels:
         raise attempt.problem(Outcome.NO_WHEEL, attempt.journal.evidence())
@@ -65,6 +67,15 @@ def build(attempt: Attempt, place: Place, sdist: SdistFacts) -> Path:
         raise attempt.problem(Outcome.WHEEL_MALFORMED, str(error)) from error
     attempt.journal.say(f"built {wheels[0]}, {taken.stat().st_size} bytes")
     return taken
+
+
+def _refused(place: Place) -> str:
+    """What the portable toolchain would not do, though the build has gone on without it."""
+    try:
+        said = read_left(place.work, "out/refused", limit=LONGEST_RESULT)
+    except UntrustedFileError:
+        return ""
+    return said.decode(errors="replace").partition("\n")[0]
 
 
 def regenerate(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:

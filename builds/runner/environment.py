@@ -97,23 +97,25 @@ def make_place(
     system: Path | None = None,
     compiles: bool = False,
     environment: Mapping[str, str] = MappingProxyType({}),
+    shown: Iterable[Mount] = (),
 ) -> Place:
     """Make the virtual environment; what is installed in it will obey `constraints`.
 
-    `overrides` take the place of whatever else is required of the projects that they name;
-    `environment` is added to that of every command. Where something `compiles`, no compiler does
-    so for this very machine.
+    `overrides` take the place of whatever else is required of the projects that they name.
+    Where something `compiles`, no compiler does so for this very machine.
+    Commands in the place are `shown` these besides, and `environment` is added to theirs.
     """
     (work / "home").mkdir()
     mounts = (
         Mount(attempt.bench.uv, UV),
         Mount(Path(__file__).parent / "inside", PROGRAMS),
         *interpreter.mounts,
+        *shown,
     )
     given = {**variables(source_date_epoch, flags=flags), **environment}
     if compiles:
-        shown = [system / "usr" / "bin"] if system else []
-        mounts += (filtered(attempt, [*FOLDERS, *shown], programs=PROGRAMS, inside=COMPILERS),)
+        packaged = [system / "usr" / "bin"] if system else []
+        mounts += (filtered(attempt, [*FOLDERS, *packaged], programs=PROGRAMS, inside=COMPILERS),)
         given["PATH"] = f"{COMPILERS}:{given['PATH']}"
     if written := "".join(f"{constraint}\n" for constraint in constraints):
         # Both of them also when the project's own code calls them.

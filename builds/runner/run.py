@@ -3,10 +3,11 @@
 Whatever happens, it ends with exactly one `Ended`. Its `report` holds, as far as the job came:
 "builder", "target", "limits", "log_sha256"; "interpreter" (tag, version, soabi, libc, path);
 "source_date_epoch"; "sdist" (what it says of itself); "way" (what of the job changed the build);
-"resolved" and "runtime" (name, version, filename, sha256, url each); "system" (distribution,
-files found, packages unpacked); "grafted" (libraries that repair added: name, soname, package,
-version, licences each); "tried_on" (the interpreter that imported the wheel: version, path);
-"modules"; "wheel" (filename, sha256, size, uploaded_as).
+"toolchain" (name and version of what compiles); "resolved" and "runtime" (name, version,
+filename, sha256, url each); "system" (distribution, files found, packages unpacked); "grafted"
+(libraries that repair added: name, soname, package, version, licences each); "tried_on" (the
+interpreter that imported the wheel: version, path); "modules"; "wheel" (filename, sha256, size,
+uploaded_as).
 """
 
 import logging
@@ -37,6 +38,7 @@ from builds.runner.proxy import IndexProxy
 from builds.runner.repair import repair
 from builds.runner.smoke import smoke
 from builds.runner.system import provide
+from builds.runner.toolchains import choose_toolchain
 from builds.runner.upload import upload
 from builds.runner.whole import extension_sources, verify_whole
 from indexes.domain.names import parse_project_name
@@ -128,6 +130,7 @@ def _run(attempt: Attempt) -> None:
     attempt.enter(Stage.RESOLVE)
     system = provide(attempt, sdist.external)
     proxy = index(cutoff)
+    toolchain = choose_toolchain(attempt, interpreter, has_packages=system.folder is not None)
     with proxy.serve(attempt.folder("index")) as socket:
         place = make_place(
             attempt,
@@ -145,7 +148,8 @@ def _run(attempt: Attempt) -> None:
             overrides=filter(None, [job.way.cython]),
             system=system.folder,
             compiles=True,
-            environment=job.way.environment,
+            shown=toolchain.mounts,
+            environment={**toolchain.variables, **job.way.environment},
         )
         resolve(attempt, place, sdist)
         attempt.enter(Stage.BUILD)

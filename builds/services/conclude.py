@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Value
+from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
 from builds import dispatch
@@ -25,6 +26,7 @@ from builds.domain.states import (
     sources_of,
 )
 from builds.domain.targets import parse_target
+from builds.domain.ways import HOST
 from builds.models import Attempt, Build
 from builds.services.builders import note_end
 from builds.services.rules import current_rules
@@ -96,6 +98,7 @@ def steps_tried(build: Build) -> list[Tried]:
             build=build, created_at__gte=build.queued_at, state=AttemptState.FAILED.value
         )
         .exclude(outcome__in=FARM_FAULTS)
+        .annotate(compiled_with=KT("report__toolchain__name"))
         .order_by("number")
     )
     rules = current_rules()
@@ -109,6 +112,7 @@ def steps_tried(build: Build) -> list[Tried]:
                 outcome=Outcome(attempt.outcome),
                 rules=rules,
             ),
+            attempt.compiled_with or HOST,
         )
         for attempt in attempts.only("step", "stage", "outcome", "evidence")
     ]

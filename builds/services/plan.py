@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from builds import dispatch
-from builds.domain.keys import NO_CUTOFF, TOOLCHAIN, build_key, stands
+from builds.domain.keys import NO_CUTOFF, TOOLCHAIN_NAMES, build_key, stands
 from builds.domain.ladder import RUNGS
 from builds.domain.permits import Channel
 from builds.domain.planning import (
@@ -183,7 +183,7 @@ def key_of(project: str, version: str, target: str, *, sdist_sha256: str, recipe
         version=version,
         sdist_sha256=sdist_sha256,
         target=target,
-        toolchain=TOOLCHAIN,
+        toolchain=TOOLCHAIN_NAMES[settings.AFFINEUR_TOOLCHAIN],
         recipe=recipe,
         rung=RUNGS[0],
         cutoff=NO_CUTOFF,

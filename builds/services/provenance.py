@@ -175,6 +175,7 @@ def _build_definition(attempt: Attempt) -> dict[str, Any]:
             "cutoff": attempt.step.get("cutoff"),
             "remedies": attempt.step.get("remedies", []),
             "recipe": report.get("recipe"),
+            "toolchain": report.get("toolchain"),
             "limits": report.get("limits"),
             "sourceDateEpoch": report.get("source_date_epoch"),
         },

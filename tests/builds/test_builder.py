@@ -111,12 +111,15 @@ def test_the_configuration_is_the_environments(tmp_path: Path) -> None:
             "AFFINEUR_SMOKE_INTERPRETERS": "/opt/portable/*/python3",
             "AFFINEUR_CONTACT": "farm@example",
             "AFFINEUR_BUILDER_CACHE": "1000",
+            "AFFINEUR_TOOLCHAIN": "portable",
+            "AFFINEUR_ZIG": "/opt/zig",
         }
     )
 
     assert config.interpreters == ("/opt/a/python3", "/opt/b/*/python3")
     assert config.smoke_interpreters == ("/opt/portable/*/python3",)
     assert (config.slots, config.root, config.cache) == (3, tmp_path, 1000)
+    assert (config.toolchain, config.zig) == ("portable", "/opt/zig")
     assert config.contact == "farm@example"
     made = builder.make_app(config)
     assert made.conf.worker_concurrency == 3

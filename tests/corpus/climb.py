@@ -17,10 +17,11 @@ from packaging.version import Version
 from builds.builder import system_packages
 from builds.conf import BuilderConfig
 from builds.domain.diagnosis import diagnose
-from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN, build_key
+from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN_NAMES, build_key
 from builds.domain.ladder import RUNGS, Sources, Step, Tried, next_step, proof_against
 from builds.domain.limits import Limits
 from builds.domain.outcomes import FARM_FAULTS, Outcome
+from builds.domain.ways import HOST
 from builds.executors.sandbox import SandboxExecutor, clean_slot
 from builds.runner.attempt import Bench
 from builds.runner.download import FileCache, upstream_client
@@ -28,6 +29,7 @@ from builds.runner.events import Ended, Event, LogWritten, StageStarted
 from builds.runner.interpreters import Interpreter, find_interpreters
 from builds.runner.job import Distribution, Job
 from builds.runner.run import run_job
+from builds.runner.zig import find_zig, host_compiler
 from indexes.domain.files import FileKind, parse_filename
 from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import ACCEPT
@@ -72,6 +74,8 @@ class Climber:
         self.interpreters = find_interpreters(config.interpreters)
         self.system = system_packages(config)
         self.toolchain = toolchain
+        self.compiler = host_compiler()
+        self.zig = find_zig(config.zig, kept=folder / "zig")
         self.platform = platform
         self.control = Control()
         threading.Thread(target=self.control.serve_forever, daemon=True).start()
@@ -104,7 +108,7 @@ class Climber:
             version=source.release.version,
             sdist_sha256=source.file.sha256,
             target=self.target(minor),
-            toolchain=f"{TOOLCHAIN} {self.toolchain}",
+            toolchain=TOOLCHAIN_NAMES[self.toolchain],
             recipe=NO_RECIPE,
             rung=RUNGS[0],
             cutoff=NO_CUTOFF,
@@ -171,6 +175,8 @@ class Climber:
             uv=Path(uv.find_uv_bin()),
             interpreters=self.interpreters,
             system=self.system,
+            compiler=self.compiler,
+            zig=self.zig,
         )
         file = source.file
         job = Job(
@@ -203,6 +209,7 @@ class Climber:
             "stage": stages[-1] if stages else "",
             "evidence": end.evidence,
             "cpu_seconds": end.report.get("usage", {}).get("cpu_seconds", 0),
+            "toolchain": end.report.get("toolchain", {}).get("name", HOST),
             "has_pyx": bool(end.report.get("sdist", {}).get("has_pyx")),
             "seconds": round(seconds, 2),
         }
@@ -213,4 +220,4 @@ class Climber:
 def _tried(told: Mapping[str, Any]) -> Tried:
     outcome = Outcome(told["outcome"])
     found = diagnose(told["evidence"], stage=told["stage"], outcome=outcome)
-    return Tried(Step.from_json(told), outcome, found)
+    return Tried(Step.from_json(told), outcome, found, told["toolchain"])

@@ -43,6 +43,7 @@ class DryClimber(Climber):
             "outcome": (Outcome.BUILT if is_built else Outcome.BUILD_FAILED).value,
             "stage": "build",
             "evidence": self.endings[name],
+            "toolchain": self.toolchain,
             "has_pyx": False,
             "cpu_seconds": 1,
             "seconds": 2.0,

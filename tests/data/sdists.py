@@ -145,6 +145,71 @@ LINKED = Sdist(
 )
 """It needs a library that no machine has."""
 
+CPP_SOURCE = """\
+#include <Python.h>
+
+#include <map>
+#include <stdexcept>
+#include <string>
+
+static PyObject *answer(PyObject *, PyObject *) {
+    std::map<std::string, long> answers{{"all", 42}};
+    try {
+        throw std::runtime_error("all");
+    } catch (const std::exception &caught) {
+        return PyLong_FromLong(answers[caught.what()]);
+    }
+}
+
+static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, "42"}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_quick", NULL, -1, methods};
+
+PyMODINIT_FUNC PyInit__quick(void) { return PyModule_Create(&module); }
+"""
+
+TWO_LANGUAGES = Sdist(
+    "quick-demo",
+    "1.0",
+    {
+        "pyproject.toml": SETUPTOOLS,
+        "setup.py": _setup(
+            "quick-demo",
+            'packages=["quick_demo"], ext_modules=['
+            'Extension("_speed", ["speed.c"], extra_compile_args=["-march=native", "-g"]), '
+            'Extension("_quick", ["quick.cpp"], libraries=["stdc++", "m"], '
+            'extra_compile_args=["-flto=auto"], '
+            'extra_link_args=["-flto=auto", "-Wl,-z,relro,-Bsymbolic-functions", "-Os"])]',
+        ),
+        "speed.c": C_SOURCE,
+        "quick.cpp": CPP_SOURCE,
+        "quick_demo/__init__.py": "import _quick, _speed\n"
+        "assert _quick.answer() == _speed.answer() == 42\n",
+    },
+)
+"""In C and in C++, with options that builds of gcc's day have."""
+
+FAST_MATH = replace(
+    EXTENSION,
+    files={
+        **EXTENSION.files,
+        "setup.py": _setup(
+            "speed-demo",
+            'packages=["speed_demo"], '
+            'ext_modules=[Extension("_speed", ["speed.c"], extra_compile_args=["-ffast-math"])]',
+        ),
+    },
+)
+
+PROBES_FAST_MATH = replace(
+    EXTENSION,
+    files={
+        **EXTENSION.files,
+        "setup.py": "import subprocess\n"
+        'subprocess.run(["gcc", "-ffast-math", "-c", "speed.c"], capture_output=True)\n'
+        + EXTENSION.files["setup.py"],
+    },
+)
+
 UNIMPORTABLE = Sdist(
     "broken-demo",
     "1.0",

@@ -3,10 +3,11 @@ from collections import Counter
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from builds.domain.keys import TOOLCHAIN
+from builds.domain.keys import TOOLCHAIN_NAMES
 from builds.errors import BuildsError
 from builds.models import Replay
 from builds.services.replay import Affected, Cause, Result, affected_by, replay, replay_report
@@ -72,4 +73,4 @@ def _asked(options: dict[str, Any]) -> tuple[Cause, str]:
         return Cause.RULE, options["rule"]
     if options["recipe"]:
         return Cause.RECIPE, options["recipe"]
-    return Cause.TOOLCHAIN, TOOLCHAIN
+    return Cause.TOOLCHAIN, TOOLCHAIN_NAMES[settings.AFFINEUR_TOOLCHAIN]

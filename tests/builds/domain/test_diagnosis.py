@@ -12,6 +12,7 @@ from builds.domain.remedies import (
     AsOfReleaseDate,
     CapBuildRequirement,
     CompilerFlags,
+    HostToolchain,
     LendCApi,
     NotSupportedBySources,
     OlderInterpreter,
@@ -389,6 +390,56 @@ def test_strictness_is_taken_back(log):
 
     assert found.code == "compiler-strictness"
     assert "-Wno-error=implicit-function-declaration" in found.proposals[0].remedies[0].flags
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        (
+            "affineur: error: this build asks for -ffast-math, which the portable toolchain does "
+            "not do"
+        ),
+        "error: unsupported linker arg: --retain-symbols-file",
+        'error: unknown clang option: "-fno-printf-return-value"',
+        (
+            'error: unable to find dynamic system library "z" using strategy paths_first. searched '
+            "paths: none"
+        ),
+        (
+            "demo/x.c:9:3: error: call to undeclared function 'getrandom'; ISO C99 and later do "
+            "not support implicit function declarations [-Wimplicit-function-declaration]"
+        ),
+    ],
+)
+def test_what_the_portable_toolchain_does_not_do_the_host_does(line):
+    found = diagnose(f"{line}\n{GCC_END}", stage="build", outcome=Outcome.BUILD_FAILED)
+
+    assert (found.code, found.evidence) == ("portable-toolchain", line)
+    assert found.proposals[0].remedies == (HostToolchain(),)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("demo/x.c:196:12: fatal error: 'longintrepr.h' file not found", "removed-c-api"),
+        ("x.c:50:24: error: no member named 'exc_type' in 'struct _ts'", "removed-c-api"),
+        ("x.c:9:1: error: incomplete definition of type 'PyFrameObject'", "removed-c-api"),
+        ("x.c:9:1: error: incomplete definition of type 'struct _frame'", "removed-c-api"),
+        ("x.c:9:1: error: expression is not assignable", "removed-c-api"),
+        ("x.c:4:5: error: use of undeclared identifier '_PyUnicode_Ready'", "removed-c-api"),
+        (
+            "x.c:4:5: error: call to undeclared function '_PyUnicode_Ready'; ISO C99 and later",
+            "removed-c-api",
+        ),
+        ("x.c:9:1: fatal error: 'Python.h' file not found", "python-headers-missing"),
+        ("x.c:9:1: fatal error: 'numpy/arrayobject.h' file not found", "missing-build-requirement"),
+        ("x.c:9:1: fatal error: 'third_party/a.h' file not found", "missing-submodule"),
+        ("x.c:9:1: fatal error: 'zlib.h' file not found", "missing-header"),
+        ("x.c:1:2: error: no member named 'subarray' in 'struct _PyArray_Descr'", "numpy-too-new"),
+    ],
+)
+def test_clang_is_understood_as_gcc_is(line, code):
+    assert diagnose(line, stage="build", outcome=Outcome.BUILD_FAILED).code == code
 
 
 def test_a_warning_is_no_cause():

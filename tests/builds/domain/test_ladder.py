@@ -29,6 +29,7 @@ from builds.domain.remedies import (
     AddBuildRequirement,
     CapBuildRequirement,
     CompilerFlags,
+    HostToolchain,
     RegenerateCython,
     ShimModule,
     SystemPackage,
@@ -58,9 +59,13 @@ LINES = (
 
 
 def tried(
-    line: str, step: Step = FIRST, outcome: Outcome = Outcome.BUILD_FAILED, stage: str = "build"
+    line: str,
+    step: Step = FIRST,
+    outcome: Outcome = Outcome.BUILD_FAILED,
+    stage: str = "build",
+    toolchain: str = HOST,
 ) -> Tried:
-    return Tried(step, outcome, diagnose(line, stage=stage, outcome=outcome))
+    return Tried(step, outcome, diagnose(line, stage=stage, outcome=outcome), toolchain)
 
 
 def test_it_begins_with_what_is_declared() -> None:
@@ -255,3 +260,62 @@ def test_a_missing_library_is_asked_of_the_distribution_and_inherited() -> None:
     assert step.way_with(PORTABLE).system == ("foo.h",)
     assert step.way_with(PORTABLE).toolchain == HOST
     assert next_step([], sources=OLD, at=AT, won=[Won(step, minor=13)]) == step
+
+
+ON_THE_HOST = Step(None, (HostToolchain(),))
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome", "stage"),
+    [
+        ("x.cc:4:5: error: no matching function for call to 'f'", Outcome.BUILD_FAILED, "build"),
+        ("ld.lld: error: undefined symbol: f", Outcome.BUILD_FAILED, "build"),
+        ("x.c:1:1: error: conflicting types for 'f'", Outcome.REPAIR_FAILED, "repair"),
+        ("x.so: undefined symbol: __kmpc_fork_call", Outcome.IMPORT_FAILED, "smoke"),
+        ("ended by signal 11", Outcome.IMPORT_FAILED, "smoke"),
+        ("", Outcome.NO_WHEEL, "build"),
+    ],
+)
+def test_what_the_portable_toolchain_may_have_caused_is_tried_on_the_host(
+    line, outcome, stage
+) -> None:
+    failed = tried(line, outcome=outcome, stage=stage, toolchain=PORTABLE)
+
+    step = next_step([failed], sources=OLD, at=AT)
+
+    assert step == ON_THE_HOST
+    assert step.way_with(PORTABLE).toolchain == HOST
+    # What fails there as well, another compiler does not mend.
+    there = tried(line, step, outcome, stage)
+    assert ON_THE_HOST.remedies[0] not in there.step.remedies[1:]
+    then = next_step([failed, there], sources=Sources(minor=12), at=AT)
+    assert then is None
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome", "stage"),
+    [
+        ("x.c:1:1: fatal error: 'longintrepr.h' file not found", Outcome.BUILD_FAILED, "build"),
+        (LINES[3], Outcome.BUILD_FAILED, "build"),
+        (LINES[10], Outcome.IMPORT_FAILED, "smoke"),
+        (LINES[0], Outcome.IMPORT_FAILED, "smoke"),
+        ("", Outcome.WALL_TIME, "build"),
+    ],
+)
+def test_what_no_compiler_causes_is_not_tried_with_another(line, outcome, stage) -> None:
+    failed = tried(line, outcome=outcome, stage=stage, toolchain=PORTABLE)
+
+    assert next_step([failed], sources=OLD, at=AT) is None
+
+
+def test_what_is_known_to_help_keeps_the_portable_toolchain() -> None:
+    step = next_step([tried(LINES[1], toolchain=PORTABLE)], sources=OLD, at=AT)
+
+    assert step == Step(None, (AddBuildRequirement("numpy<2"),))
+    assert step.way_with(PORTABLE).toolchain == PORTABLE
+
+
+def test_the_host_wins_for_the_next_of_kin_too() -> None:
+    won = [Won(ON_THE_HOST, minor=13)]
+
+    assert next_step([], sources=OLD, at=AT, won=won) == ON_THE_HOST

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from builds.domain.outcomes import Outcome
 from builds.domain.states import BuildState
+from builds.domain.ways import HOST, PORTABLE
 from builds.models import Permit
 from builds.runner.events import StageStarted
 from builds.runner.job import Job
@@ -86,6 +87,35 @@ def test_with_cython_sources_the_c_is_made_anew(permit: Permit) -> None:
     fail(claim_one(), Outcome.IMPORT_FAILED, OLD_SYMBOL, "smoke", sdist={"has_pyx": True})
 
     assert claim_one().way.cython == "cython<3"
+
+
+def test_what_the_portable_toolchain_does_not_compile_the_host_does(
+    permit: Permit, settings: Settings
+) -> None:
+    settings.AFFINEUR_TOOLCHAIN = PORTABLE
+    build = queue_build(permit)
+    first = claim_one()
+    broken = "x.cc:4:5: error: no matching function for call to 'f'"
+    used = {"name": PORTABLE, "version": "zig 1"}
+    fail(first, Outcome.BUILD_FAILED, broken, toolchain=used)
+
+    second = claim_one()
+
+    assert (first.way.toolchain, second.way.toolchain) == (PORTABLE, HOST)
+    fail(second, Outcome.BUILD_FAILED, broken, toolchain={"name": HOST, "version": "cc 1"})
+    build.refresh_from_db()
+    assert (build.state, build.attempts.count()) == (BuildState.FAILED, 2)
+
+
+@pytest.mark.parametrize("said", ["portable", ["portable"], {"version": "1"}, {"name": 7}, None])
+def test_a_builder_that_tells_no_toolchain_had_the_hosts(permit: Permit, said: object) -> None:
+    build = queue_build(permit)
+    broken = "x.cc:4:5: error: no matching function for call to 'f'"
+
+    fail(claim_one(), Outcome.BUILD_FAILED, broken, toolchain=said)
+
+    build.refresh_from_db()
+    assert (build.state, build.attempts.count()) == (BuildState.FAILED, 1)
 
 
 def test_a_fault_of_the_farm_takes_the_same_step_again(permit: Permit) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from builds.apps import check_toolchain
 from builds.domain.keys import FARM_FAULT_REST
 from builds.domain.outcomes import Outcome
 from builds.domain.planning import InvalidSpecifiers
@@ -469,3 +470,22 @@ def test_a_coverage_names_the_build_of_a_wheel_of_ours(permit, settings):
     file_of_ours(build, wheel)
     ((cell,),) = (row.cells for row in coverage(project=permit.project).rows)
     assert (cell.status.value, cell.filename, cell.build) == ("ours", wheel, build.pk)
+
+
+def test_a_farm_that_changes_its_toolchain_tries_again_what_failed(project, settings):
+    permit_all(project)
+    (first,) = request(project).builds
+    end(first, BuildState.FAILED, Outcome.BUILD_FAILED.value)
+    assert [build.pk for build in request(project).builds] == [first.pk]
+
+    settings.AFFINEUR_TOOLCHAIN = "portable"
+    (again,) = request(project).builds
+
+    assert (again.pk != first.pk, again.state) == (True, BuildState.QUEUED)
+
+
+@pytest.mark.parametrize(("toolchain", "ids"), [("portable", []), ("gcc", ["builds.E001"])])
+def test_a_toolchain_that_no_builder_has_is_an_error_of_the_deployment(settings, toolchain, ids):
+    settings.AFFINEUR_TOOLCHAIN = toolchain
+
+    assert [message.id for message in check_toolchain()] == ids

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from builds.domain.learnt import RuleInvalid
 from builds.domain.outcomes import Outcome
 from builds.domain.states import BuildState
+from builds.domain.ways import HOST
 from builds.models import Build, LearntRule, LogChunk, Permit, Replay
 from builds.runner.events import StageStarted
 from builds.services import plan
@@ -272,7 +273,7 @@ def test_a_recipe_of_another_project_is_none_of_ours(fail, permit: Permit) -> No
 def test_a_new_toolchain_runs_again_all_that_failed(fail, monkeypatch: pytest.MonkeyPatch) -> None:
     old = fail()
     assert affected_by(cause=Cause.TOOLCHAIN, subject="host-2", at=LATER).builds == []
-    monkeypatch.setattr(plan, "TOOLCHAIN", "host-2")
+    monkeypatch.setattr(plan, "TOOLCHAIN_NAMES", {HOST: "host-2"})
     assert affected_by(cause=Cause.TOOLCHAIN, subject="host-2", at=LATER).builds == [old]
 
 

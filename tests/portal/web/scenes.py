@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN, build_key
+from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN_NAMES, build_key
 from builds.domain.ladder import RUNGS
 from builds.domain.states import AttemptState, BuildState
+from builds.domain.ways import HOST
 from builds.models import Attempt, Build, LogChunk, Permit
 from indexes.models import File, Project, UpstreamFile
 from portal.accounts.models import User
@@ -74,7 +75,7 @@ def make_build(
             version=version,
             sdist_sha256=digest(filename),
             target=target,
-            toolchain=TOOLCHAIN,
+            toolchain=TOOLCHAIN_NAMES[HOST],
             recipe=NO_RECIPE,
             rung=RUNGS[0],
             cutoff=NO_CUTOFF,
