@@ -21,7 +21,8 @@ HOST = Path("/")
 LARGEST_TEXT = 1 << 20
 """Bytes of one licence text that are kept."""
 
-_COPY = re.compile(r"(?P<stem>.+)-(?P<digest>[0-9a-f]{8})(?P<rest>\.so(\.\d+)*)")
+_COPY = re.compile(r"(?P<stem>[^.]+)-(?P<digest>[0-9a-f]{8})(?P<rest>\..+)")
+"""auditwheel puts the hash before the first dot, also in `libldap-2-062bb940.5.so.0`."""
 _FACT = re.compile(r"^(Package|Version|Architecture): *(.+)$", re.MULTILINE)
 _COMMON = re.compile(r"/usr/share/common-licenses/([\w.+-]*\w)")
 _DISTRIBUTION = re.compile(r'^ID="?([\w.-]+)"?$', re.MULTILINE)

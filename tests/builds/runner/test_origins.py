@@ -64,6 +64,18 @@ def test_a_copy_is_traced_to_the_package_of_the_very_file(root: Path) -> None:
     }
 
 
+def test_a_version_before_the_ending_is_part_of_the_name(root: Path) -> None:
+    (root / "usr/lib/x/libdemo-2.5.so.0").write_bytes(LIBRARY)
+    with (root / "var/lib/dpkg/info/libdemo1:amd64.list").open("a") as listing:
+        listing.write("/usr/lib/x/libdemo-2.5.so.0\n")
+    digest = hashlib.sha256(LIBRARY).hexdigest()[:8]
+
+    (library,) = trace([f"demo.libs/libdemo-2-{digest}.5.so.0"], [DpkgPackages(root)])
+
+    assert library.package is not None
+    assert library.soname == "libdemo-2.5.so.0"
+
+
 @pytest.mark.parametrize("member", [grafted(b"changed"), grafted(LIBRARY, "libelse"), "a/b.so"])
 def test_what_no_package_has_is_said_to_be_unknown(root: Path, member: str) -> None:
     (library,) = trace([member], [DpkgPackages(root)])
