@@ -738,6 +738,16 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        "system-package-unfit",
+        Turn.FARM,
+        _line(
+            r"(^(?P<system>[\w .-]+) cannot install (?P<name>[^:]+): |needs \d+ bytes of packages"
+            r"|is no name of a package|^this builder installs no system packages)"
+        ),
+        "The build needs a package of the distribution's that this builder cannot give it. The "
+        "farm's operators can look at its sources of packages.",
+    ),
+    Rule(
         "system-package-unknown",
         Turn.PROJECT,
         _line(r"no package of (?P<system>.+) owns (?P<name>\S+)$"),

@@ -72,7 +72,10 @@ class _Shop:
 
     def auditwheel(self, wheel: Path) -> Path:
         """Graft what it needs; the name of the new wheel says what it runs on."""
-        options = ("repair", "--plat", "auto", "--wheel-dir", "/build/wheels")
+        # By its name and not "auto": an extension that calls nothing of the C library does not
+        # tell which one it is for. What it proves to run on may still be older.
+        platform = self.attempt.target.platform
+        options = ("repair", "--plat", platform, "--wheel-dir", "/build/wheels")
         program = ["-m", "auditwheel", *options, _shown(wheel)]
         work = self._run("repair", wheel, program, system=self.system)
         return self._taken(work, "repaired")

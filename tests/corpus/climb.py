@@ -21,6 +21,8 @@ from builds.domain.keys import NO_CUTOFF, NO_RECIPE, TOOLCHAIN_NAMES, build_key
 from builds.domain.ladder import RUNGS, Sources, Step, Tried, next_step, proof_against
 from builds.domain.limits import Limits
 from builds.domain.outcomes import FARM_FAULTS, Outcome
+from builds.domain.siblings import LARGEST, choose_siblings
+from builds.domain.targets import parse_target
 from builds.domain.ways import HOST
 from builds.executors.sandbox import SandboxExecutor, clean_slot
 from builds.runner.attempt import Bench
@@ -47,6 +49,8 @@ class Source:
 
     release: Release
     file: ListedFile
+    wheels: tuple[ListedFile, ...] = ()
+    """Of the project upstream, for comparison."""
 
     @property
     def project(self) -> NormalizedName:
@@ -95,10 +99,15 @@ class Climber:
             name=project,
             base_url=str(response.url),
         )
+        wheels = tuple(
+            file
+            for file in page.files
+            if file.filename.endswith(".whl") and file.sha256 and (file.size or 0) <= LARGEST
+        )
         for file in page.files:
             parsed = parse_filename(file.filename, project)
             if parsed.kind is FileKind.SDIST and parsed.version == Version(release.version):
-                return Source(release, file)
+                return Source(release, file, wheels)
         return None
 
     def key(self, source: Source, minor: int) -> str:
@@ -113,6 +122,13 @@ class Climber:
             rung=RUNGS[0],
             cutoff=NO_CUTOFF,
         )
+
+    def siblings(self, source: Source, minor: int) -> tuple[Distribution, ...]:
+        by_name = {wheel.filename: wheel for wheel in source.wheels}
+        target = parse_target(self.target(minor))
+        chosen = choose_siblings(by_name, version=source.release.version, target=target)
+        found = (by_name[filename] for filename in chosen)
+        return tuple(Distribution(f.filename, f.url, f.sha256, f.size) for f in found)
 
     def target(self, minor: int) -> str:
         return f"cp3{minor}-{self.platform}"
@@ -191,6 +207,7 @@ class Climber:
             upstream=self.upstream,
             control_url=self.control.url,
             upload_url=f"{self.control.url}/wheel",
+            siblings=self.siblings(source, minor),
             limits=Limits(),
         )
         events: list[Event] = []

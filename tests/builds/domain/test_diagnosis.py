@@ -359,6 +359,7 @@ def missing(name: str) -> str:
             "missing-library",
             SystemPackage("libjpeg.so"),
         ),
+        ("Debian 12 cannot install libfoo-dev: broken\n", "resolve", "system-package-unfit", None),
         ("no package of Debian 12 owns lber.h\n", "resolve", "system-package-unknown", None),
         ("x.c:3:1: error: expected expression\n" + GCC_END, "build", "compile-error", REGENERATE),
         ("x.c:(.text+0x1): undefined reference to `f'\n", "build", "link-error", AsOfReleaseDate()),
