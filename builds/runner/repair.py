@@ -72,13 +72,19 @@ class _Shop:
 
     def auditwheel(self, wheel: Path) -> Path:
         """Graft what it needs; the name of the new wheel says what it runs on."""
-        # By its name and not "auto": an extension that calls nothing of the C library does not
-        # tell which one it is for. What it proves to run on may still be older.
-        platform = self.attempt.target.platform
+        try:
+            work = self._audited("repair", wheel, platform="auto")
+        except JobProblem as problem:
+            # An extension that calls nothing of the C library does not tell which one it is for.
+            if "couldn't detect libc" not in problem.evidence:
+                raise
+            work = self._audited("repair-again", wheel, platform=self.attempt.target.platform)
+        return self._taken(work, "repaired")
+
+    def _audited(self, name: str, wheel: Path, *, platform: str) -> Path:
         options = ("repair", "--plat", platform, "--wheel-dir", "/build/wheels")
         program = ["-m", "auditwheel", *options, _shown(wheel)]
-        work = self._run("repair", wheel, program, system=self.system)
-        return self._taken(work, "repaired")
+        return self._run(name, wheel, program, system=self.system)
 
     def confine(self, wheel: Path, plan: Mapping[str, Sequence[str]]) -> Path:
         """Keep of each library's RUNPATH only what `plan` does."""

@@ -20,7 +20,7 @@ from builds.runner.events import Event, LogWritten, StageStarted, event_to_json
 from builds.runner.inspect import SdistLimits
 from builds.runner.job import Distribution
 from indexes.upstream.fake import Fault
-from tests.builds.runner.conftest import LEASE, SOME_PYTHON, Farm, asks_for, leaves_wheel
+from tests.builds.runner.conftest import LEASE, SOME_PYTHON, TARGET, Farm, asks_for, leaves_wheel
 from tests.builds.runner.wheels import ELF
 from tests.data import sdists
 
@@ -340,6 +340,23 @@ def test_a_wheel_with_machine_code_is_repaired_without_a_network(
     (grafted,) = run.end.report["grafted"]
     assert (grafted["name"], grafted["package"]) == ("pure_demo.libs/libz-1234.so.1", "")
     assert run.end.report["wheel"]["filename"].endswith("manylinux_2_17_x86_64.whl")
+
+
+def test_an_extension_that_does_not_tell_its_c_library_is_repaired_for_the_target(
+    farm: Farm, fake: FakeExecutor
+) -> None:
+    built = {"tag": "cp39-abi3-linux_x86_64", "files": MACHINE_CODE}
+    repaired = {"tag": "cp39-abi3-manylinux_2_17_x86_64", "files": MACHINE_CODE}
+    untold = b"auditwheel.error.InvalidLibcError: couldn't detect libc for python extension _x.so\n"
+    fake.on("/build/wheels", effect=leaves_wheel(**built))
+    fake.on("auditwheel", effect=leaves_wheel(**repaired))
+    fake.on(lambda command: "auto" in command.argv, exit_code=1, output=untold)
+
+    run = farm.run(farm.job(sdists.PURE))
+
+    assert run.end.outcome == Outcome.BUILT, run.end
+    _, second = called(fake, "auditwheel")
+    assert TARGET.partition("-")[2] in second.argv
 
 
 def test_a_wheel_that_needs_a_newer_system_than_the_target_is_refused(
