@@ -11,6 +11,7 @@ from django.db import transaction
 from builds import dispatch
 from builds.domain.keys import NO_CUTOFF, TOOLCHAIN_NAMES, build_key, stands
 from builds.domain.ladder import RUNGS
+from builds.domain.outcomes import Outcome
 from builds.domain.permits import Channel
 from builds.domain.planning import (
     Gap,
@@ -330,14 +331,25 @@ class _Known:
         ).select_related("project", "permit")
         self._by_key: dict[str, Build] = {}
         self._live: dict[tuple[str, str], Build] = {}
+        self._proven: dict[tuple[str, str, str], Build] = {}
         for build in builds:
             self._by_key[build.key] = build
             if build.state in LIVE:
                 self._live[build.version, build.target] = build
+            elif build.outcome == Outcome.NOT_SUPPORTED:
+                self._proven[build.target, build.sdist_sha256, build.recipe] = build
 
     def build_of(self, work: Work) -> Build | None:
-        """The one that is live for the same release and target, or the one with the same key."""
-        return self._live.get((work.gap.version, work.gap.target)) or self._by_key.get(work.key)
+        """The one that is live for the same release and target, or the one with the same key.
+
+        Sources that were proven not to work on a target do not with another toolchain either.
+        """
+        gap = work.gap
+        return (
+            self._live.get((gap.version, gap.target))
+            or self._by_key.get(work.key)
+            or self._proven.get((gap.target, work.sdist.sha256, work.recipe))
+        )
 
 
 def _new_build(project: Project, work: Work, at: datetime) -> Build:

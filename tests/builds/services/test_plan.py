@@ -484,6 +484,16 @@ def test_a_farm_that_changes_its_toolchain_tries_again_what_failed(project, sett
     assert (again.pk != first.pk, again.state) == (True, BuildState.QUEUED)
 
 
+def test_what_is_proven_not_to_work_stays_so_with_another_toolchain(project, settings):
+    permit_all(project)
+    (first,) = request(project).builds
+    end(first, BuildState.FAILED, Outcome.NOT_SUPPORTED.value)
+
+    settings.AFFINEUR_TOOLCHAIN = "portable"
+
+    assert [build.pk for build in request(project).builds] == [first.pk]
+
+
 @pytest.mark.parametrize(("toolchain", "ids"), [("portable", []), ("gcc", ["builds.E001"])])
 def test_a_toolchain_that_no_builder_has_is_an_error_of_the_deployment(settings, toolchain, ids):
     settings.AFFINEUR_TOOLCHAIN = toolchain
