@@ -2,18 +2,20 @@
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builds.domain import diagnosis
+from builds.domain.diagnosis import diagnose
 from builds.domain.ladder import Step
 from builds.domain.outcomes import Outcome, Turn
 from builds.domain.remedies import CompilerFlags
 from builds.domain.rules import RULES, Proposal, Rule
 from builds.domain.ways import HOST
 from indexes.domain.simple import ListedFile
+from tests.corpus import climb
 from tests.corpus.bench import minors_for
 from tests.corpus.climb import Climber, Source
 from tests.corpus.page import render
@@ -80,7 +82,7 @@ def test_a_second_run_builds_nothing_and_a_new_rule_what_it_affects(
     rule = Rule(
         "odd", Turn.PROJECT, re.compile("says: odd"), "It is odd.", (Proposal((remedy,), 1),)
     )
-    monkeypatch.setattr(diagnosis, "RULES", (*RULES, rule))
+    monkeypatch.setattr(climb, "diagnose", partial(diagnose, rules=(*RULES, rule)))
     third = run(first)
 
     assert [(name, step.remedies) for name, step in climber.steps] == [("odd", (remedy,))]
