@@ -321,9 +321,7 @@ class TestTraps:
         assert [mark.name for mark in marks.iterdir()] == ["imported"]
 
     def test_a_hang_is_ended(self, yard: Farm) -> None:
-        limits = replace(SMALL, silence_seconds=2)
-
-        run = yard.run(yard.job(sdists.HANGS, limits=limits))
+        run = yard.run(yard.job(sdists.HANGS, limits=replace(SMALL, silence_seconds=5)))
 
         assert run.end.outcome == Outcome.NO_OUTPUT, run.log
         assert left(yard) == ([], [])
@@ -331,9 +329,16 @@ class TestTraps:
     def test_a_container_would_go_on_without_its_driver(
         self, yard: Farm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        is_building = threading.Event()
+        yard.is_live = lambda: not is_building.is_set()
+
+        def watch(event: Event) -> None:
+            if isinstance(event, StageStarted) and event.stage == "build":
+                is_building.set()
+
         with monkeypatch.context() as patch:
             patch.setattr(Containers, "remove", lambda _: None)
-            yard.run(yard.job(sdists.HANGS, limits=replace(SMALL, silence_seconds=2)))
+            yard.run(yard.job(sdists.HANGS), emit=watch)
             containers, processes = left(yard)
 
         assert containers
