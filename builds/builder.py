@@ -28,9 +28,11 @@ from builds.conf import BuilderConfig, builder_config
 from builds.domain.outcomes import Outcome
 from builds.domain.ways import PORTABLE
 from builds.executors.base import ExecutorError
-from builds.executors.sandbox import SandboxExecutor, clean_slot
+from builds.executors.container import Containers
+from builds.executors.sandbox import SandboxExecutor, clean_slot, group_name
 from builds.runner.apt import Apt
 from builds.runner.attempt import Bench
+from builds.runner.cibuildwheel import Images, install_drivers
 from builds.runner.download import FileCache, upstream_client
 from builds.runner.events import Emit, Ended, Event, event_to_json
 from builds.runner.interpreters import (
@@ -120,6 +122,7 @@ def _run_in(
     try:
         slot.clean()
         executor = SandboxExecutor(config.root, slot.number, slot.uid)
+        images = images_of(slot, config)
         with upstream_client(contact=config.contact) as client:
             bench = Bench(
                 name=config.name,
@@ -133,7 +136,7 @@ def _run_in(
                 compiler=compilers()[0],
                 zig=compilers()[1],
             )
-            run_job(job, executor=executor, emit=emit, bench=bench, is_live=is_live)
+            run_job(job, executor=executor, emit=emit, bench=bench, is_live=is_live, images=images)
         slot.clean()
     except ExecutorError:
         # Nobody has told of an end: the lease runs out, and the job goes to another builder.
@@ -185,6 +188,19 @@ def compilers() -> tuple[str, Zig | None]:
     portable = f"zig {zig.version}" if zig else "none; install the package ziglang"
     logger.info("compilers: %s; portable: %s", host or "none", portable)
     return host, zig
+
+
+def images_of(slot: "Slot", config: BuilderConfig) -> Images | None:
+    """What the slot builds in containers with; None for a builder without."""
+    if slot.containers is None:
+        return None
+    pythons, any_uv = drivers(config.root / "drivers")
+    return Images(slot.containers, config.images, pythons, any_uv)
+
+
+@cache
+def drivers(folder: Path) -> tuple[dict[str, Path], Path]:
+    return install_drivers(folder, Path(uv.find_uv_bin()))
 
 
 class Lease:
@@ -308,8 +324,18 @@ class Slot:
     number: int
     uid: int | None
     root: Path
+    engine: str = ""
+
+    @property
+    def containers(self) -> Containers | None:
+        """Its containers, known by a label that is the same at the next start."""
+        if not self.engine:
+            return None
+        return Containers(self.engine, slot=group_name(self.root, self.number), uid=self.uid)
 
     def clean(self) -> None:
+        if containers := self.containers:
+            containers.remove()
         clean_slot(root=self.root, slot=self.number, uid=self.uid)
 
 
@@ -337,7 +363,7 @@ def held_slot(config: BuilderConfig, number: int) -> Iterator[Slot | None]:
             yield None
         else:
             uid = config.slot_uid + number if os.geteuid() == 0 else None
-            yield Slot(number, uid, config.root)
+            yield Slot(number, uid, config.root, config.containers)
 
 
 class Stop:
@@ -370,6 +396,7 @@ def prepare(**_: Any) -> None:
     for number in range(config.slots):
         with held_slot(config, number) as slot, suppress(ExecutorError):
             if slot is not None:
+                prepare_images(slot, config)
                 slot.clean()
                 executor = SandboxExecutor(config.root, slot.number, slot.uid)
                 logger.info("slot %s: %s", number, executor.describe())
@@ -397,6 +424,18 @@ def _warm(zig: Zig) -> None:
             logger.exception("the portable toolchain could not be made ready")
         else:
             logger.info("the portable toolchain is ready")
+
+
+def prepare_images(slot: Slot, config: BuilderConfig) -> None:
+    """Fetch what is built in containers with; a builder that cannot have it does not start."""
+    try:
+        if containers := slot.containers:
+            images_of(slot, config)
+            for platform, image in config.images.items():
+                containers.fetch(image)
+                logger.info("%s is built in %s by %s", platform, image, config.containers)
+    except ExecutorError as error:
+        raise SystemExit(f"This builder cannot build in containers: {error}") from error
 
 
 @signals.worker_shutting_down.connect

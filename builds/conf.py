@@ -1,13 +1,25 @@
 """A builder's configuration, read from its own environment: it has no Django settings."""
 
 import os
+import platform
+import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from builds.domain.limits import MEBIBYTE
+from builds.domain.targets import parse_target
 from builds.domain.ways import HOST
+
+ENGINES = frozenset({"", "docker", "podman"})
+_EXACT_IMAGE = re.compile(
+    r"localhost/[\w./:-]+|[\w./:-]+@sha256:[0-9a-f]{64}|(sha256:)?[0-9a-f]{64}", re.ASCII
+)
+
+
+class InvalidConfiguration(ValueError):
+    """What an operator told a builder makes no sense; the message says what would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,10 @@ class BuilderConfig:
     and not when the first job asks for it."""
     zig: str = ""
     """AFFINEUR_ZIG: folder of zig, when it is not that of the package `ziglang`."""
+    containers: str = ""
+    """AFFINEUR_CONTAINERS: podman or docker, to build in images; empty for the sandbox alone."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """AFFINEUR_IMAGES: `PLATFORM=IMAGE` each, separated by commas; see `parse_images`."""
 
 
 def _slot_uid_for(root: Path) -> int:
@@ -57,6 +73,13 @@ def _slot_uid_for(root: Path) -> int:
 
 def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig:
     root = Path(environment.get("AFFINEUR_BUILDER_ROOT", "var/builder")).absolute()
+    engine = environment.get("AFFINEUR_CONTAINERS", "")
+    images = environment.get("AFFINEUR_IMAGES", "")
+    if engine not in ENGINES or bool(engine) != bool(images):
+        raise InvalidConfiguration(
+            "AFFINEUR_CONTAINERS is podman or docker where AFFINEUR_IMAGES names images, and "
+            f"empty elsewhere; it is {engine!r}, and the images are {images!r}."
+        )
     return BuilderConfig(
         broker=environment.get("AFFINEUR_BROKER", ""),
         root=root,
@@ -70,4 +93,30 @@ def builder_config(environment: Mapping[str, str] = os.environ) -> BuilderConfig
         system=environment.get("AFFINEUR_SYSTEM_PACKAGES", ""),
         toolchain=environment.get("AFFINEUR_TOOLCHAIN", HOST),
         zig=environment.get("AFFINEUR_ZIG", ""),
+        containers=engine,
+        images=parse_images(images),
     )
+
+
+def parse_images(text: str) -> dict[str, str]:
+    """The image to build in, by the platform of a target; raises `InvalidConfiguration`.
+
+    An image is named by its digest, so that a build says what it was made in and the same one
+    is used tomorrow; one of this machine's own by its id, or below `localhost/`.
+    """
+    images = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, _, image = item.partition("=")
+        parse_target(f"cp312-{name}")
+        if not name.endswith(f"_{platform.machine()}"):
+            raise InvalidConfiguration(
+                f"AFFINEUR_IMAGES names {name}, and this machine is {platform.machine()}: "
+                "run its builder on a machine that can."
+            )
+        if not _EXACT_IMAGE.fullmatch(image):
+            raise InvalidConfiguration(
+                f"AFFINEUR_IMAGES says {image!r} for {name}, which may be another image tomorrow: "
+                "name it by its digest, as in NAME@sha256:…, or a local one as localhost/NAME."
+            )
+        images[name] = image
+    return images

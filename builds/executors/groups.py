@@ -170,8 +170,20 @@ class GroupV2(Group):
 def find_hierarchy() -> Hierarchy | None:
     """The control groups that this process may make groups in: v2, else v1, else None."""
     with contextlib.suppress(OSError):
-        own = _own_groups()
+        own = _groups_of("self")
         return find_v2(own) or find_v1(own)
+    return None
+
+
+def group_of(pid: int) -> Group | None:
+    """The group that `pid` is in, to count with; None where the kernel counts nothing there."""
+    with contextlib.suppress(OSError):
+        own = _groups_of(str(pid))
+        folders = {name: own[name] for name in V1_CONTROLLERS if name in own}
+        if "memory" in folders:
+            return GroupV1(folders)
+        if "" in own and "memory" in _read(own[""], "cgroup.controllers").split():
+            return GroupV2(dict.fromkeys(V2_CONTROLLERS, own[""]))
     return None
 
 
@@ -232,8 +244,8 @@ def _can_make_groups(parent: str) -> bool:
     return True
 
 
-def _own_groups() -> dict[str, str]:
-    """Where this process is, by controller; the unified hierarchy has an empty name."""
+def _groups_of(pid: str) -> dict[str, str]:
+    """Where a process is, by controller; the unified hierarchy has an empty name."""
     mounts: dict[str, tuple[str, str]] = {}
     with open("/proc/self/mountinfo", encoding="utf-8") as lines:
         for line in lines:
@@ -246,7 +258,7 @@ def _own_groups() -> dict[str, str]:
                 for option in options.split(","):
                     mounts[option] = (root, mountpoint)
     groups = {}
-    with open("/proc/self/cgroup", encoding="utf-8") as lines:
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as lines:
         for line in lines:
             _, controllers, path = line.rstrip("\n").split(":", 2)
             for controller in controllers.split(","):

@@ -4,8 +4,9 @@ import codecs
 import hashlib
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -238,9 +239,21 @@ class Attempt:
             limits=self.job.limits,
         )
         handle = self._executor.start(command)
+        status = self.follow(handle, handle.output())
+        if status.exit_code != 0:
+            if explanation := explain():
+                self.journal.say(explanation)
+            raise self.problem(failure, self.journal.evidence() or _ended(status.exit_code))
+
+    def follow(self, handle: Handle, output: Iterable[bytes]) -> Status:
+        """See what has been started to its end, its output in the log.
+
+        What a limit stopped ends the job with that limit's outcome; what was killed, with a
+        fault of the builder.
+        """
         self._handle = handle
         try:
-            for chunk in handle.output():
+            for chunk in output:
                 self.journal.write(chunk)
             status = handle.wait()
         finally:
@@ -253,10 +266,17 @@ class Attempt:
             raise self.problem(Outcome.BUILDER_FAULT, "a command was killed from outside")
         if status.ending is not Ending.EXITED:
             raise self.problem(Outcome(status.ending.value), self.journal.evidence())
-        if status.exit_code != 0:
-            if explanation := explain():
-                self.journal.say(explanation)
-            raise self.problem(failure, self.journal.evidence() or _ended(status.exit_code))
+        return status
+
+    @contextmanager
+    def inside(self, executor: Executor, *, uv: Path) -> Iterator[None]:
+        """Meanwhile, commands run in another place, where another uv works."""
+        before = self._executor, self.bench
+        self._executor, self.bench = executor, replace(self.bench, uv=uv)
+        try:
+            yield
+        finally:
+            self._executor, self.bench = before
 
     def _account(self, status: Status) -> None:
         """Add up what the job's commands took; `peak_memory` is the largest of one, in bytes."""

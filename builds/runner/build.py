@@ -26,8 +26,8 @@ def resolve(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:
     """Install what the build needs: what the sources declare, then what their backend asks for."""
     way = attempt.job.way
     cython = [way.cython] if way.cython else []
-    declared = _declared(attempt, sdist.requires)
-    install_requirements(attempt, place, [*declared, *way.requirements, *cython])
+    required = declared(attempt, sdist.requires)
+    install_requirements(attempt, place, [*required, *way.requirements, *cython])
     if cython:
         regenerate(attempt, place, sdist)
     call_hook(
@@ -38,7 +38,7 @@ def resolve(attempt: Attempt, place: Place, sdist: SdistFacts) -> None:
         result="out/requires.json",
         failure=Outcome.REQUIREMENTS_UNRESOLVABLE,
     )
-    install_requirements(attempt, place, _declared(attempt, _asked_for(attempt, place)))
+    install_requirements(attempt, place, declared(attempt, _asked_for(attempt, place)))
     attempt.report["resolved"] = installed(place)
 
 
@@ -115,7 +115,7 @@ def call_hook(
         ],
         work=place.work,
         failure=failure,
-        environment={**place.variables, **_lent(attempt.job.way.shims)},
+        environment={**place.variables, **lent_variables(attempt.job.way.shims)},
         mounts=place.mounts,
         index=place.index,
         system=place.system,
@@ -134,7 +134,7 @@ def _not_found(place: Place) -> str:
     return f"pkg-config has none of: {', '.join(names[:MOST_NAMES])}" if names else ""
 
 
-def _lent(shims: Sequence[str]) -> dict[str, str]:
+def lent_variables(shims: Sequence[str]) -> dict[str, str]:
     """What makes every Python that a hook starts give removed modules back."""
     if not shims:
         return {}
@@ -152,7 +152,7 @@ def install_requirements(attempt: Attempt, place: Place, requirements: Sequence[
         install(attempt, place, parsed, failure=Outcome.REQUIREMENTS_UNRESOLVABLE)
 
 
-def _declared(attempt: Attempt, requirements: Sequence[str]) -> list[str]:
+def declared(attempt: Attempt, requirements: Sequence[str]) -> list[str]:
     """Return what the sources require, without exact and highest versions on a relaxed way."""
     if not attempt.job.way.is_relaxed:
         return list(requirements)

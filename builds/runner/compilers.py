@@ -15,7 +15,7 @@ FILTER = "compiler"
 FOLDERS = (Path("/usr/local/bin"), Path("/usr/bin"))
 """Where the compilers of the system are."""
 
-_COMPILER = re.compile(
+COMPILER = re.compile(
     r"(\w+-linux-(gnu|musl)\w*-)?(cc|c\+\+|c89|c99|cpp|gcc|g\+\+|clang|clang\+\+|gfortran)(-\d+)?"
 )
 
@@ -28,6 +28,6 @@ def filtered(attempt: Attempt, folders: Iterable[Path], *, programs: Path, insid
     made = attempt.folder("compilers")
     found = {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
     for name in found:
-        if _COMPILER.fullmatch(name):
+        if COMPILER.fullmatch(name):
             (made / name).symlink_to(programs / FILTER)
     return Mount(made, inside)

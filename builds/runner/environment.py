@@ -10,6 +10,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from builds.domain.outcomes import Outcome
+from builds.domain.ways import Way
 from builds.executors.base import Mount
 from builds.runner.attempt import Attempt
 from builds.runner.compilers import FOLDERS, filtered
@@ -81,6 +82,11 @@ def variables(source_date_epoch: int, *, flags: Iterable[str] = ()) -> dict[str,
         "UV_PYTHON_DOWNLOADS": "never",
         "VIRTUAL_ENV": str(ENVIRONMENT),
     }
+
+
+def lent_flags(way: Way) -> list[str]:
+    """What a compiler is told of that a build is lent."""
+    return [f"-I{C_API}"] if way.lends_c_api else []
 
 
 def make_place(
@@ -166,10 +172,11 @@ def installed(place: Place) -> list[dict[str, Any]]:
     free = "t" if place.interpreter.tag.endswith("t") else ""
     names = list_left(place.work, f"env/lib/python{site}{free}/site-packages")
     found = [match for name in names if (match := _DIST_INFO.fullmatch(name))]
-    return [_with_file(match["name"], match["version"], place.proxy.downloaded) for match in found]
+    return [with_file(match["name"], match["version"], place.proxy.downloaded) for match in found]
 
 
-def _with_file(name: str, version: str, downloaded: Iterable[Downloaded]) -> dict[str, Any]:
+def with_file(name: str, version: str, downloaded: Iterable[Downloaded]) -> dict[str, Any]:
+    """Name, version, and the file that it came from, if one was downloaded."""
     project = NormalizedName(canonicalize_name(name))
     facts: dict[str, Any] = {"name": project, "version": version}
     for file in downloaded:

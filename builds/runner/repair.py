@@ -44,8 +44,23 @@ def repair(
         attempt.journal.say("the wheel is pure: nothing to repair")
         return wheel
     shop = _Shop(attempt, interpreter, epoch, system)
-    limits = attempt.bench.wheel_limits
-    repaired = shop.auditwheel(wheel)
+    return _finished(shop, shop.auditwheel(wheel), facts, packages)
+
+
+def finish(
+    attempt: Attempt, repaired: Path, facts: WheelFacts, *, interpreter: Interpreter, epoch: int
+) -> Path:
+    """Return a wheel that was repaired elsewhere, with what is left to do; `facts` are of before.
+
+    Where it was, the packages of what was grafted are not known here.
+    """
+    return _finished(_Shop(attempt, interpreter, epoch, None), repaired, facts, ())
+
+
+def _finished(
+    shop: "_Shop", repaired: Path, facts: WheelFacts, packages: Sequence[Packages]
+) -> Path:
+    attempt, limits = shop.attempt, shop.attempt.bench.wheel_limits
     read = read_wheel(repaired, limits)
     if plan := _kept_runpaths(read):
         repaired = shop.confine(repaired, plan)
@@ -56,7 +71,7 @@ def repair(
     grafted = trace([name for name in new if name.partition("/")[0].endswith(".libs")], packages)
     attempt.report["grafted"] = [library.to_json() for library in grafted]
     if grafted:
-        repaired = _with_sbom(attempt, repaired, read, grafted, epoch)
+        repaired = _with_sbom(attempt, repaired, read, grafted, shop.epoch)
     attempt.journal.say(f"repaired: {repaired.name}")
     return repaired
 

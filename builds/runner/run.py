@@ -24,23 +24,18 @@ from builds.domain.outcomes import Outcome
 from builds.domain.targets import UnknownTarget, parse_target
 from builds.executors.base import Executor, ExecutorError
 from builds.runner.attempt import Attempt, Bench, Journal, utc_now
-from builds.runner.build import build, resolve
 from builds.runner.check import check_wheel, read_wheel
-from builds.runner.environment import C_API, make_place
+from builds.runner.cibuildwheel import Images
 from builds.runner.events import Emit, Ended, Stage
 from builds.runner.fetch import fetch
 from builds.runner.inspect import SdistFacts, has_pyx, read_sdist, unpack
-from builds.runner.interpreters import Interpreter, choose
+from builds.runner.interpreters import choose
 from builds.runner.job import Job
-from builds.runner.origins import DpkgPackages
 from builds.runner.problems import JobProblem, LeaseGoneError
 from builds.runner.proxy import IndexProxy
-from builds.runner.repair import repair
-from builds.runner.smoke import smoke
-from builds.runner.system import provide
-from builds.runner.toolchains import choose_toolchain
 from builds.runner.upload import upload
-from builds.runner.whole import extension_sources, verify_whole
+from builds.runner.whole import extension_sources
+from builds.runner.workshop import Index, SandboxWorkshop, Workshop
 from indexes.domain.names import parse_project_name
 
 WATCH_SECONDS = 0.2
@@ -56,9 +51,13 @@ def run_job(
     emit: Emit,
     bench: Bench,
     is_live: Callable[[], bool],
+    images: Images | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Run the job and tell how it went. `is_live` turns false once the lease is gone."""
+    """Run the job and tell how it went. `is_live` turns false once the lease is gone.
+
+    `images` are for targets that are built in containers instead of by `executor`.
+    """
     journal = Journal(emit, limit=job.limits.log)
     report = {"builder": bench.name, "limits": asdict(job.limits), "target": job.target}
     try:
@@ -73,7 +72,7 @@ def run_job(
         )
         report = attempt.report
         with _watched(attempt):
-            _run(attempt)
+            _run(attempt, images)
         problem = attempt.problem(Outcome.BUILT)
     except LeaseGoneError:
         problem = _problem(job, Outcome.CANCELLED, "the lease is gone")
@@ -104,9 +103,10 @@ def _problem(job: Job, outcome: Outcome, evidence: str) -> JobProblem:
     return JobProblem(outcome, sentence, evidence)
 
 
-def _run(attempt: Attempt) -> None:
+def _run(attempt: Attempt, images: Images | None) -> None:
     attempt.enter(Stage.FETCH)
-    interpreter = _interpreter(attempt)
+    workshop = _workshop(attempt, images)
+    attempt.report["interpreter"] = workshop.facts()
     archive = fetch(attempt)
 
     attempt.enter(Stage.INSPECT)
@@ -116,58 +116,22 @@ def _run(attempt: Attempt) -> None:
 
     bench, job = attempt.bench, attempt.job
     cutoff = datetime.fromisoformat(job.way.cutoff) if job.way.cutoff else None
-    epoch = sdist.source_date_epoch
 
-    def index(cutoff: datetime | None) -> IndexProxy:
-        return IndexProxy(
+    @contextmanager
+    def index(name: str, cutoff: datetime | None) -> Iterator[Index]:
+        proxy = IndexProxy(
             job.upstream,
             cache=bench.cache,
             client=bench.client,
             cutoff=cutoff,
             is_live=attempt.is_live,
         )
+        with proxy.serve(attempt.folder(name)) as socket:
+            yield Index(proxy, socket)
 
     attempt.enter(Stage.RESOLVE)
-    system = provide(attempt, sdist.external)
-    proxy = index(cutoff)
-    toolchain = choose_toolchain(attempt, interpreter, has_packages=system.folder is not None)
-    with proxy.serve(attempt.folder("index")) as socket:
-        place = make_place(
-            attempt,
-            work=work,
-            interpreter=interpreter,
-            source_date_epoch=epoch,
-            proxy=proxy,
-            index=socket,
-            flags=[
-                *([f"-I{C_API}"] if job.way.lends_c_api else []),
-                *job.way.flags,
-                *system.flags,
-            ],
-            constraints=job.way.constraints,
-            overrides=filter(None, [job.way.cython]),
-            system=system.folder,
-            compiles=True,
-            shown=toolchain.mounts,
-            environment={**toolchain.variables, **job.way.environment},
-        )
-        resolve(attempt, place, sdist)
-        attempt.enter(Stage.BUILD)
-        wheel = build(attempt, place, sdist)
-    log = attempt.journal.recent
-
-    attempt.enter(Stage.REPAIR)
-    facts = read_wheel(wheel, bench.wheel_limits)
-    verify_whole(attempt, facts, log=log, sources=sources)
-    wheel = repair(
-        attempt,
-        wheel,
-        facts,
-        interpreter=interpreter,
-        epoch=epoch,
-        system=system.folder,
-        packages=(*system.origins, DpkgPackages()),
-    )
+    with index("index", cutoff) as served:
+        wheel = workshop.make(attempt, sdist, work=work, sources=sources, index=served)
 
     attempt.enter(Stage.CHECK)
     facts = read_wheel(wheel, bench.wheel_limits)
@@ -184,36 +148,23 @@ def _run(attempt: Attempt) -> None:
 
     attempt.enter(Stage.SMOKE)
     # A user installs today, whatever the build was made as of.
-    proxy = index(None)
-    with proxy.serve(attempt.folder("smoke-index")) as socket:
-        smoke(
-            attempt,
-            wheel,
-            facts,
-            interpreter=choose(bench.smoke_interpreters, attempt.target) or interpreter,
-            epoch=epoch,
-            proxy=proxy,
-            index=socket,
-        )
+    with index("smoke-index", None) as served:
+        workshop.smoke(attempt, wheel, facts, epoch=sdist.source_date_epoch, index=served)
 
     attempt.enter(Stage.UPLOAD)
     upload(attempt, wheel)
 
 
-def _interpreter(attempt: Attempt) -> Interpreter:
+def _workshop(attempt: Attempt, images: Images | None) -> Workshop:
+    in_container = images.workshop(attempt.target) if images else None
+    if in_container is not None:
+        return in_container
     interpreters = attempt.bench.interpreters
     interpreter = choose(interpreters, attempt.target)
     if interpreter is None:
         held = ", ".join(f"{held.tag} ({held.machine})" for held in interpreters) or "none"
         raise attempt.problem(Outcome.NO_INTERPRETER, f"interpreters here: {held}")
-    attempt.report["interpreter"] = {
-        "tag": interpreter.tag,
-        "version": interpreter.version,
-        "soabi": interpreter.soabi,
-        "libc": interpreter.libc,
-        "path": str(interpreter.path),
-    }
-    return interpreter
+    return SandboxWorkshop(interpreter)
 
 
 def _inspect(attempt: Attempt, archive: Path, work: Path) -> SdistFacts:

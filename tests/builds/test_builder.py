@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -18,8 +19,9 @@ from celery import Celery, current_app
 
 from builds import builder
 from builds.builder import Lease, as_stopped, held_slot, taken_slot
-from builds.conf import builder_config
+from builds.conf import InvalidConfiguration, builder_config
 from builds.domain.outcomes import Outcome
+from builds.domain.targets import UnknownTarget
 from builds.domain.ways import Way
 from builds.executors.usage import processes_of
 from builds.runner.apt import Apt
@@ -141,6 +143,58 @@ def test_system_packages_are_the_machines_own_unless_told_otherwise(tmp_path: Pa
     assert other is not None
     assert own.root == other.root == tmp_path / "system"
     assert str(sources) in (other.root / "apt.conf").read_text()
+
+
+DIGEST = "sha256:" + "0f" * 32
+
+
+def test_images_are_told_by_the_platform_of_a_target() -> None:
+    machine = platform.machine()
+    config = builder_config(
+        {
+            "AFFINEUR_CONTAINERS": "podman",
+            "AFFINEUR_IMAGES": f"manylinux_2_28_{machine}=images.example/many@{DIGEST}, "
+            f"musllinux_1_2_{machine}=localhost/musl:1,manylinux_2_17_{machine}={DIGEST}",
+        }
+    )
+
+    assert config.images == {
+        f"manylinux_2_28_{machine}": f"images.example/many@{DIGEST}",
+        f"musllinux_1_2_{machine}": "localhost/musl:1",
+        f"manylinux_2_17_{machine}": DIGEST,
+    }
+
+
+@pytest.mark.parametrize(
+    ("engine", "images", "said"),
+    [
+        ("podman", "manylinux_2_28_{}=images.example/many:latest", "name it by its digest"),
+        ("podman", "manylinux_2_28_{}=images.example/many", "name it by its digest"),
+        ("podman", "manylinux_2_28_{}", "name it by its digest"),
+        ("podman", "manylinux_2_28_riscv=localhost/many", "is no target"),
+        ("podman", "manylinux_2_28_i686=localhost/many", "this machine is"),
+        ("podman", "", "AFFINEUR_CONTAINERS is podman or docker where"),
+        ("", "manylinux_2_28_{}=localhost/many", "AFFINEUR_CONTAINERS is podman or docker where"),
+        ("lxc", "manylinux_2_28_{}=localhost/many", "AFFINEUR_CONTAINERS is podman or docker"),
+    ],
+)
+def test_an_image_that_may_be_another_tomorrow_is_refused(
+    engine: str, images: str, said: str
+) -> None:
+    told = images.format(platform.machine())
+    with pytest.raises((InvalidConfiguration, UnknownTarget), match=said):
+        builder_config({"AFFINEUR_CONTAINERS": engine, "AFFINEUR_IMAGES": told})
+
+
+def test_a_builder_whose_engine_is_missing_does_not_start(tmp_path: Path) -> None:
+    slot = builder.Slot(0, None, tmp_path, "no-such-engine")
+
+    with pytest.raises(SystemExit, match="cannot build in containers: no-such-engine is missing"):
+        builder.prepare_images(slot, builder_config({}))
+
+
+def test_a_builder_without_an_engine_has_no_images(tmp_path: Path) -> None:
+    assert builder.images_of(builder.Slot(0, None, tmp_path), builder_config({})) is None
 
 
 def test_a_lease_is_taken_with_its_token_and_the_builders_name(control: Control) -> None:

@@ -1,13 +1,16 @@
 """What every executor promises, whatever it runs commands with."""
 
+import os
 import threading
 import time
 
 import pytest
 
 from builds.executors.base import Command, Ending, ExecutorError
+from builds.executors.container import PODMAN, ContainerExecutor, Containers
 from builds.executors.fake import Answer, FakeExecutor
 from builds.executors.sandbox import SandboxExecutor
+from tests import images
 from tests.builds.executors.conftest import slot_uid
 
 SCRIPTS = {
@@ -29,10 +32,16 @@ def sandbox_executor(root):
     return SandboxExecutor(root, 0, slot_uid())
 
 
+def container_executor(_root):
+    containers = Containers(PODMAN, slot=f"affineur-contract-{os.getpid()}", uid=slot_uid())
+    return ContainerExecutor(containers, images.image())
+
+
 @pytest.fixture(
     params=[
         pytest.param(fake_executor, id="fake"),
         pytest.param(sandbox_executor, id="sandbox", marks=pytest.mark.sandbox),
+        pytest.param(container_executor, id="container", marks=images.NEEDED),
     ]
 )
 def executor(request, tmp_path):
@@ -85,13 +94,15 @@ def test_what_a_command_writes_is_in_its_work_folder(start, work):
 
 def test_kill_from_another_thread_ends_output_and_wait(start):
     handle = start("echo here; exec sleep 60")
+    output = handle.output()
+    assert next(output) == b"here\n"
+
     began = time.monotonic()
     threading.Timer(0.2, handle.kill).start()
-
-    output = b"".join(handle.output())
+    rest = b"".join(output)
     status = handle.wait()
 
-    assert output == b"here\n"
+    assert rest == b""
     assert (status.ending, status.exit_code) == (Ending.KILLED, None)
     assert time.monotonic() - began < 5
 

@@ -21,6 +21,7 @@ from builds.executors.base import Command, Executor
 from builds.executors.fake import FakeExecutor
 from builds.executors.sandbox import SandboxExecutor, remove_tree
 from builds.runner.attempt import Bench
+from builds.runner.cibuildwheel import Images
 from builds.runner.download import FileCache, upstream_client
 from builds.runner.events import Ended, Event, LogWritten, StageStarted
 from builds.runner.interpreters import Interpreter, find_interpreters
@@ -130,6 +131,7 @@ class Farm:
     control: Control
     bench: Bench
     executor: Executor | None = None
+    images: Images | None = None
     is_live: Callable[[], bool] = lambda: True
 
     def job(self, sdist: Sdist, content: bytes | None = None, **changes: Any) -> Job:
@@ -164,7 +166,12 @@ class Farm:
 
         try:
             run_job(
-                job, executor=self.executor, emit=record, bench=self.bench, is_live=self.is_live
+                job,
+                executor=self.executor,
+                emit=record,
+                bench=self.bench,
+                is_live=self.is_live,
+                images=self.images,
             )
         finally:
             remove_tree(self.bench.folder)
