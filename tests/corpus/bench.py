@@ -4,16 +4,19 @@ Takes `name==version` lines, or a table that begins with name, version and strat
 is built by the runner and the ladder alone, from the deployment's upstream and without recipes:
 for CPython 3.12 first, then for others until one gives a wheel. What was tried stands in the
 results and is not tried again, unless a rule, a remedy or the toolchain says something new of it.
-`--again` builds every wheel a second time and says which bytes differ.
+`--again` builds every wheel a second time, on another path, with another umask, locale, time zone
+and hash seed, and says whose bytes differ.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -82,12 +85,30 @@ def bring_up(climber: Climber, source: Source, known: dict[str, Any], results: R
             return
 
 
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """Another umask, locale, time zone and hash seed around a builder than it began with."""
+    kept = dict(os.environ)
+    os.environ |= {"LC_ALL": "tr_TR.UTF-8", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "4242"}
+    umask = os.umask(0o077)
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.umask(umask)
+        for name in os.environ.keys() - kept.keys():
+            del os.environ[name]
+        os.environ |= kept
+        time.tzset()
+
+
 def build_again(climber: Climber, source: Source, known: dict[str, Any], logs: Path) -> None:
-    """Take the step that won once more, and remember whether it gave the same bytes."""
+    """Take the step that won once more, elsewhere, and remember which bytes it gave."""
     for tag, target in known["targets"].items():
         if "wheel" in target and "again" not in target:
             won = target["attempts"][-1]
-            told, wheel = climber.retake(source, int(tag[3:]), won, logs / f"{tag}-again.log")
+            with elsewhere():
+                told, wheel = climber.retake(source, int(tag[3:]), won, logs / f"{tag}-again.log")
             target["again"] = {"sha256": wheel.get("sha256", ""), "outcome": told["outcome"]}
 
 
@@ -124,12 +145,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="affineur-corpus-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        climber = Climber(
-            options.upstream,
-            folder,
-            config=replace(builder_config(), root=results.folder),
-            toolchain=options.toolchain,
-            platform=PLATFORM,
+        climber, another = (
+            Climber(
+                options.upstream,
+                place,
+                config=replace(builder_config(), root=results.folder),
+                toolchain=options.toolchain,
+                platform=PLATFORM,
+            )
+            for place in (folder, folder / "a much longer path" / "of another builder")
         )
         peer = climber.interpreter(PEER)
         for release in releases:
@@ -140,7 +164,7 @@ def main() -> None:
                 continue
             bring_up(climber, source, known, results)
             if options.again:
-                build_again(climber, source, known, results.folder / "logs" / str(release))
+                build_again(another, source, known, results.folder / "logs" / str(release))
             if peer and not known["pip"] and not options.without_pip:
                 known["pip"] = pip_wheel(peer.path, options.upstream, release)
             results.write()

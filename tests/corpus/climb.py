@@ -73,7 +73,7 @@ class Climber:
         self.client = upstream_client()
         self.cache = FileCache(folder / "cache", self.client)
         self.root = folder / "slots"
-        self.root.mkdir(mode=0o755, exist_ok=True)
+        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.uid = FIRST_UID + os.getpid() % 100_000 if os.geteuid() == 0 else None
         self.interpreters = find_interpreters(config.interpreters)
         self.system = system_packages(config)
