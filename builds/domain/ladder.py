@@ -26,6 +26,7 @@ from builds.domain.remedies import (
     Remedy,
     ShimModule,
     SystemPackage,
+    in_words,
     remedy_from_json,
     remedy_to_json,
 )
@@ -94,6 +95,16 @@ class Step:
         if self.remedies:
             return REMEDIED
         return DECLARED if self.cutoff is None else AS_OF
+
+    def in_words(self) -> str:
+        """Say which way it is, for people.
+
+        >>> Step(None, (AddBuildRequirement("cython<3"),)).in_words()
+        'as declared, with cython<3 added'
+        """
+        time = f"as of {self.cutoff:%Y-%m-%d}" if self.cutoff else "as declared"
+        remedies = ", ".join(in_words(remedy) for remedy in self.remedies)
+        return f"{time}, with {remedies}" if remedies else time
 
     @property
     def identity(self) -> tuple[bool, frozenset[Remedy]]:

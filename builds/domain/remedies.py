@@ -137,3 +137,28 @@ def remedy_from_json(value: dict[str, Any]) -> Remedy:
         return _KINDS[facts.pop("kind")](**facts)
     except (KeyError, TypeError) as error:
         raise ValueError(f"no remedy: {value!r}") from error
+
+
+_WORDS: dict[type[Remedy], str] = {
+    AddBuildRequirement: "{spec} added",
+    CapBuildRequirement: "held to {spec}",
+    RelaxBuildRequirements: "exact versions let go",
+    AsOfReleaseDate: "requirements of the release's own time",
+    RegenerateCython: "C made anew with {spec}",
+    CompilerFlags: "compiled with {flags}",
+    ShimModule: "what was removed from {name} lent",
+    LendCApi: "renamed parts of Python's C interface lent",
+    SystemPackage: "the package that has {owns}",
+    HostToolchain: "the host's own compiler",
+    OlderInterpreter: "an older interpreter",
+    NotSupportedBySources: "other sources",
+}
+
+
+def in_words(remedy: Remedy) -> str:
+    """Say what was done, for people.
+
+    >>> in_words(AddBuildRequirement("cython<3")), in_words(SystemPackage("lber.h"))
+    ('cython<3 added', 'the package that has lber.h')
+    """
+    return _WORDS[type(remedy)].format(**asdict(remedy))

@@ -26,6 +26,9 @@ class Report:
     interpreter: str = ""
     resolved: tuple[Requirement, ...] = ()
     """What was installed to build with."""
+    packages: tuple[Requirement, ...] = ()
+    """Of the distribution, that the build was shown."""
+    compiler: str = ""
     grafted: tuple[Grafted, ...] = ()
     log_sha256: str = ""
     source_date_epoch: int | None = None
@@ -36,12 +39,13 @@ def read_report(said: Mapping[str, Any]) -> Report:
     if isinstance(interpreter, dict):
         interpreter = f"CPython {interpreter.get('version', '')}".strip()
     epoch = said.get("source_date_epoch")
+    system, toolchain = _table(said, "system"), _table(said, "toolchain")
     return Report(
         interpreter=str(interpreter or ""),
-        resolved=tuple(
-            Requirement(*(str(item.get(field, "")) for field in ("name", "version", "sha256")))
-            for item in _listed(said, "resolved")
-            if isinstance(item, dict)
+        resolved=_requirements(said, "resolved"),
+        packages=_requirements(system, "packages"),
+        compiler=": ".join(
+            str(toolchain[key]) for key in ("name", "version") if toolchain.get(key)
         ),
         grafted=tuple(
             Grafted(*(str(item.get(field, "")) for field in ("name", "package", "version")))
@@ -51,6 +55,19 @@ def read_report(said: Mapping[str, Any]) -> Report:
         log_sha256=str(said.get("log_sha256") or ""),
         source_date_epoch=epoch if isinstance(epoch, int) else None,
     )
+
+
+def _requirements(said: Mapping[str, Any], name: str) -> tuple[Requirement, ...]:
+    return tuple(
+        Requirement(*(str(item.get(field, "")) for field in ("name", "version", "sha256")))
+        for item in _listed(said, name)
+        if isinstance(item, dict)
+    )
+
+
+def _table(said: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = said.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _listed(said: Mapping[str, Any], name: str) -> list[Any]:

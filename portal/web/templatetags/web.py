@@ -1,6 +1,6 @@
 """How pages show times, hashes and text that came from strangers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from builds.domain.coverage import CellStatus
+from builds.domain.ladder import Step
 from portal.accounts.services import SignInMethod, sign_in_methods
 from portal.web import target_names
 from portal.web.text import duration_in_words, without_controls
@@ -43,6 +44,12 @@ def when(moment: datetime | str | None) -> SafeString | str:
 @register.filter
 def clean(text: object) -> str:
     return without_controls(str(text or ""))
+
+
+@register.filter
+def step_in_words(step: Mapping[str, Any]) -> str:
+    """How an attempt resolved and built, from what is stored of it."""
+    return Step.from_json(step).in_words()
 
 
 @register.filter

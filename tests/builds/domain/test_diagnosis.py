@@ -20,6 +20,7 @@ from builds.domain.remedies import (
     RelaxBuildRequirements,
     ShimModule,
     SystemPackage,
+    in_words,
     remedy_from_json,
     remedy_to_json,
 )
@@ -488,6 +489,7 @@ def test_an_outcome_may_be_cause_enough():
 )
 def test_remedies_travel_as_json(remedy):
     assert remedy_from_json(remedy_to_json(remedy)) == remedy
+    assert in_words(remedy)
 
 
 @pytest.mark.parametrize("value", [{}, {"kind": "magic"}, {"kind": "shim-module", "nome": "imp"}])

@@ -5,7 +5,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from builds.domain.ladder import Step
 from builds.domain.outcomes import Outcome
+from builds.domain.remedies import ShimModule
 from builds.domain.states import AttemptState, BuildState
 from builds.models import Attempt, Build
 from portal.web.builds import LOG_SHOWN, PER_PAGE
@@ -170,3 +172,9 @@ def test_the_list_is_paged_filtered_and_bounded(
     assert farm.running.version in running
     assert "import-failed" not in running
     assert "No build is in the state “judging”." in words_of(client.get(path, {"state": "judging"}))
+
+
+def test_a_build_page_says_which_way_it_was_built(client: Client, farm: Farm):
+    step = Step(None, (ShimModule("imp"),)).to_json()
+    Attempt.objects.filter(build=farm.failed).update(step=step)
+    assert "as declared, with what was removed from imp lent" in page_of(client, farm.failed)

@@ -82,5 +82,8 @@ def test_a_list_without_end_is_cut_and_says_so():
 def test_a_report_of_any_shape_can_be_shown():
     assert read_report({"resolved": "x", "grafted": {"a": 1}, "interpreter": None}) == Report()
     assert read_report({"resolved": [1, {"name": 2}]}).resolved[0].name == "2"
+    said = {"system": {"packages": [{"name": "libx"}]}, "toolchain": {"name": "host"}}
+    assert (read_report(said).packages[0].name, read_report(said).compiler) == ("libx", "host")
+    assert read_report({"system": 1, "toolchain": [2]}) == Report()
     said = {"grafted": [1, {"name": "a.libs/b.so", "package": "b1", "version": "1.2"}]}
     assert read_report(said).grafted == (Grafted("a.libs/b.so", "b1", "1.2"),)
