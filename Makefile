@@ -6,7 +6,7 @@ AFFINEUR_INTERPRETERS ?= $(if $(PYENV_ROOT),$(PYENV_ROOT)/versions/3.*/bin/pytho
 export AFFINEUR_INTERPRETERS
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench bench-corpus fmt lock schema
+.PHONY: help run demo test test-vm check bench bench-corpus fmt lock schema
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -23,6 +23,10 @@ demo: .venv/synced ## the main job on real projects, end to end; KEEP=1 leaves t
 test: .venv/synced ## every test, on SQLite and on PostgreSQL
 	@deploy/bootstrap test
 	@$(PYTHON) -m tests.run $(ARGS)
+
+test-vm: .venv/synced ## the sandbox's limits on control groups v2, in a virtual machine
+	@deploy/bootstrap vm
+	@$(PYTHON) -m pytest -m vm -rP tests/vm $(ARGS)
 
 check: .venv/synced ## formatting, lint, types, import rules, migrations, templates, deployment checks
 	$(BIN)/ruff format --check .

@@ -13,6 +13,10 @@ V1_CONTROLLERS = ("memory", "pids", "cpuacct")
 V2_CONTROLLERS = ("memory", "pids")
 LEAF = "affineur-builder"
 """On v2 a group has processes or limited children, never both: the builder moves in here."""
+LARGEST_CHARGE = 64 * 1024
+"""Bytes; v1 has no count of what exceeded a limit, only of what was just below it."""
+MOVES = 10
+"""Attempts to move in: what a process forks meanwhile stays behind."""
 
 
 class Hierarchy:
@@ -59,10 +63,12 @@ class Group(ABC):
             _write(folder, "cgroup.procs", str(os.getpid()))
 
     def processes(self) -> list[int]:
+        """With those of groups below, which no sandbox can make."""
         pids: set[int] = set()
-        for folder in set(self.folders.values()):
-            with contextlib.suppress(OSError):
-                pids.update(map(int, _read(folder, "cgroup.procs").split()))
+        for top in set(self.folders.values()):
+            for folder in _below(top):
+                with contextlib.suppress(OSError):
+                    pids.update(map(int, _read(folder, "cgroup.procs").split()))
         return sorted(pids)
 
     def kill(self) -> None:
@@ -80,9 +86,10 @@ class Group(ABC):
             while os.path.isdir(folder):
                 self.kill()
                 try:
-                    os.rmdir(folder)
+                    for each in _below(folder):
+                        os.rmdir(each)
                 except FileNotFoundError:
-                    break
+                    continue
                 except OSError:
                     if time.monotonic() > give_up_at:
                         raise
@@ -95,7 +102,12 @@ class Group(ABC):
     def peak_memory(self) -> int | None: ...
 
     @abstractmethod
-    def oom_kills(self) -> int: ...
+    def oom_kills(self) -> int:
+        """Processes of this group that were killed for want of memory, whoever was short of it."""
+
+    @abstractmethod
+    def is_over_memory(self) -> bool:
+        """Whether this group came to its own limit; else the machine was short of memory."""
 
     def fork_failures(self) -> int:
         if "pids" not in self.folders:
@@ -128,6 +140,15 @@ class GroupV1(Group):
     def oom_kills(self) -> int:
         folder = self.folders.get("memory")
         return _count(folder, "memory.oom_control", "oom_kill") if folder else 0
+
+    def is_over_memory(self) -> bool:
+        folder = self.folders.get("memory")
+        if folder is None:
+            return False
+        peak = int(_read(folder, "memory.max_usage_in_bytes"))
+        with contextlib.suppress(OSError):  # where swap is accounted, its limit is met first
+            peak = int(_read(folder, "memory.memsw.max_usage_in_bytes"))
+        return peak > int(_read(folder, "memory.limit_in_bytes")) - LARGEST_CHARGE
 
 
 class GroupV2(Group):
@@ -165,6 +186,9 @@ class GroupV2(Group):
         if "memory" not in self.folders:
             return 0
         return _count(self.folder, "memory.events", "oom_kill")
+
+    def is_over_memory(self) -> bool:
+        return "memory" in self.folders and _count(self.folder, "memory.events", "oom") > 0
 
 
 def find_hierarchy() -> Hierarchy | None:
@@ -208,15 +232,22 @@ def find_v2(own: dict[str, str]) -> Hierarchy | None:
     if "memory" not in available or not _can_make_groups(parent):
         return None
     wanted = [controller for controller in V2_CONTROLLERS if controller in available]
-    try:
-        _enable(parent, wanted)
-    except OSError:
+    for _ in range(MOVES):
         try:
-            _move_to_leaf(parent)
             _enable(parent, wanted)
         except OSError:
-            return None
-    return Hierarchy(2, dict.fromkeys(wanted, parent))
+            try:
+                _move_to_leaf(parent)
+            except OSError:
+                return None
+        else:
+            return Hierarchy(2, dict.fromkeys(wanted, parent))
+    return None
+
+
+def _below(folder: str) -> list[str]:
+    """The group and those below it, deepest first."""
+    return [path for path, _, _ in os.walk(folder, topdown=False)]
 
 
 def _enable(parent: str, controllers: list[str]) -> None:

@@ -382,6 +382,7 @@ class Meter:
         self._peak_memory = 0
         self._threads = 0
         self._oom_kills = 0
+        self._is_over_memory = False
         self._fork_failures = 0
 
     def read(self) -> None:
@@ -391,6 +392,7 @@ class Meter:
             cpu_seconds = group.cpu_seconds()
             peak_memory = group.peak_memory()
             self._oom_kills = group.oom_kills()
+            self._is_over_memory = group.is_over_memory()
             self._fork_failures = group.fork_failures()
         if cpu_seconds is None or not self._is_counted:
             usage = ProcessUsage(self._supervisor.processes())
@@ -401,7 +403,13 @@ class Meter:
         self._peak_memory = max(self._peak_memory, peak_memory or 0)
 
     def exceeded(self) -> str:
+        """Raises `Fault` when memory ran out, and not because of this command's limit."""
         limits = self._limits
+        if self._oom_kills and not self._is_over_memory:
+            raise Fault(
+                "processes of the sandbox were killed because the machine, or the group that the"
+                " builder is in, ran out of memory: give it more, or fewer slots"
+            )
         if self._oom_kills or (not self._counts_memory and self._peak_memory > limits["memory"]):
             return "out-of-memory"
         if self._fork_failures or (

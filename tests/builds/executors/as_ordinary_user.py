@@ -40,7 +40,8 @@ def main():
     become(NOBODY)
     os.chdir(CHECKOUT)
     argv = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", *sys.argv[1:]]
-    os.execve(argv[0], argv, {"PATH": os.environ["PATH"], "HOME": "/nonexistent"})  # noqa: S606
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    os.execve(argv[0], argv, kept | {"HOME": "/nonexistent"})  # noqa: S606
 
 
 if __name__ == "__main__":
