@@ -285,7 +285,10 @@ def _is_final(tried: Tried, sources: Sources) -> bool:
     if not tried.diagnosis.is_known:
         return tried.outcome not in CLIMBING
     useful = _useful(tried.diagnosis, sources)
-    return not useful or isinstance(useful[0].remedies[0], NotSupportedBySources)
+    if not useful:
+        # A remedy that leads nowhere says nothing of the other ones.
+        return not tried.step.remedies
+    return isinstance(useful[0].remedies[0], NotSupportedBySources)
 
 
 def _useful(diagnosis: Diagnosis, sources: Sources) -> list[Proposal]:

@@ -319,3 +319,13 @@ def test_the_host_wins_for_the_next_of_kin_too() -> None:
     won = [Won(ON_THE_HOST, minor=13)]
 
     assert next_step([], sources=OLD, at=AT, won=won) == ON_THE_HOST
+
+
+def test_of_several_libraries_that_would_do_each_is_tried() -> None:
+    first = tried("pkg-config has none of: mysqlclient, mariadb")
+    second = Step(None, (SystemPackage("mysqlclient.pc"),))
+    history = [first, tried("no package of Debian 12 owns mysqlclient.pc", second)]
+
+    step = next_step(history, sources=OLD, at=AT)
+
+    assert step == Step(None, (SystemPackage("mariadb.pc"),))
