@@ -46,7 +46,8 @@ def import_module(name: str, programs: "list[str]") -> None:
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if f"scripts/{error.name}" not in programs:
+        # Repair may have put a program elsewhere, and a script that starts it in its place.
+        if error.name not in [program.rpartition("/")[2] for program in programs]:
             raise
         say(f"skipping {name}: it is for use inside the program {error.name}")
 

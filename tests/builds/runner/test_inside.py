@@ -70,3 +70,25 @@ def test_only_what_cython_wrote_is_made_anew(tmp_path: Path) -> None:
     found = [(a.name, b.name) for a, b in regenerate.generated(tmp_path)]
 
     assert found == [("one.pyx", "one.c"), ("three.pyx", "three.cpp")]
+
+
+def test_a_module_for_use_inside_the_wheels_own_program_is_left_to_it(tmp_path: Path) -> None:
+    (tmp_path / "helpers_of_it.py").write_text("import its_program\n")
+    plan = {"modules": ["helpers_of_it"], "extensions": [], "own": [], "scripts": []}
+
+    def tried(programs: list[str]) -> subprocess.CompletedProcess[str]:
+        code = (
+            "import mmap; from builds.runner.inside.imports import try_all;"
+            f"raise SystemExit(try_all({plan | {'programs': programs}!r}, mmap.mmap(-1, 1024)))"
+        )
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PATH": os.defpath, "PYTHONPATH": f"{tmp_path}:{SHIMS.parents[3]}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    alone, inside = tried([]), tried(["demo.scripts/its_program"])
+    assert "No module named 'its_program'" in alone.stderr
+    assert "for use inside the program its_program" in inside.stdout
