@@ -5,6 +5,7 @@ and CPU time. What needs those controllers is run where they are: `tests/vm` mak
 what they would be told is checked on plain folders everywhere.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -69,10 +70,15 @@ def short_hierarchy(hierarchy):
     group.remove()
 
 
+@contextlib.contextmanager
 def running(group, script):
     """A shell that has joined the group before it runs the script."""
     joined = f"echo $$ > {group.folder}/cgroup.procs; {script}"
-    return subprocess.Popen(["/bin/sh", "-c", joined])
+    with subprocess.Popen(["/bin/sh", "-c", joined]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def python_in(group, code):
@@ -241,7 +247,6 @@ def test_v2_takes_what_forks_beside_the_builder_along(delegated):
         wait_until(delegated.processes)
 
         assert python_in(delegated, find).stdout == "cgroup v2 (memory, pids)\n"
-        delegated.kill()
 
 
 def test_v2_holds_the_limits_that_it_is_told(delegated):
