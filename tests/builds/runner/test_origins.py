@@ -11,7 +11,7 @@ from builds.runner.origins import DpkgPackages, trace
 
 LIBRARY = b"bytes of the library"
 COPYRIGHT = """\
-Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Format: https://distribution.example/copyright-format/1.0/
 
 Files: *
 License: LGPL-2.1+
