@@ -245,16 +245,6 @@ def proof_against(history: Sequence[Tried], *, sources: Sources) -> Tried | None
     return None
 
 
-def next_rung(history: Sequence[Tried], *, sources: Sources, at: datetime) -> str | None:
-    """The rung of the next step.
-
-    >>> next_rung([], sources=Sources(minor=12), at=datetime(2026, 1, 1, tzinfo=UTC))
-    'declared'
-    """
-    step = next_step(history, sources=sources, at=at)
-    return step.rung if step else None
-
-
 def _inherited(won: Iterable[Won], sources: Sources, at: datetime) -> Step | None:
     for winner in won:
         step = winner.step

@@ -20,7 +20,6 @@ from builds.domain.ladder import (
     Step,
     Tried,
     Won,
-    next_rung,
     next_step,
     proof_against,
 )
@@ -97,7 +96,7 @@ def test_no_day_is_before_the_interpreters_own() -> None:
     ],
 )
 def test_without_a_day_of_its_own_there_is_no_such_rung(sources: Sources) -> None:
-    assert next_rung([tried("ValueError: who knows")], sources=sources, at=AT) is None
+    assert next_step([tried("ValueError: who knows")], sources=sources, at=AT) is None
 
 
 @pytest.mark.parametrize(
