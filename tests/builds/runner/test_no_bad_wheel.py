@@ -133,7 +133,7 @@ def nothing(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("sdist", "mitigation", "instead"),
     [
-        (sdists.PARTLY_HOLLOW, "builds.runner.run.verify_whole", nothing),
+        (sdists.PARTLY_HOLLOW, "builds.runner.workshop.verify_whole", nothing),
         (sdists.HIDDEN, "builds.runner.smoke.plan_of", without("extensions")),
         (sdists.BAD_SCRIPT, "builds.runner.smoke.plan_of", without("scripts")),
         (sdists.UNLOADABLE_PROGRAM, "builds.runner.smoke.plan_of", without("programs")),

@@ -411,7 +411,8 @@ def test_a_library_that_is_missing_is_found_by_its_header_and_grafted(
     assert told == ["librind-dev", "librind1"]
     # Smoke has imported it where no package is.
     (grafted,) = second.end.report["grafted"]
-    assert grafted.startswith("linked_demo.libs/librind-")
+    assert grafted["name"].startswith("linked_demo.libs/librind-")
+    assert grafted["package"].startswith("librind")
 
 
 @needs_apt
