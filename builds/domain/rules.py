@@ -433,6 +433,16 @@ RULES: tuple[Rule, ...] = (
         "numpy<2 for its build.",
         (Proposal((CapBuildRequirement("numpy<2"),), 0.8, newest=12), _AS_OF),
     ),
+    Rule(
+        "embeds-python",
+        Turn.FARM,
+        _line(r"undefined symbol: (?P<name>_?Py[A-Z_]\w*)\s+\(\S+\)"),
+        "A program in the wheel has Python inside, and takes {name} from a library of Python's that "
+        "users do not have beside it. The farm's operators can give builders a Python that is "
+        "linked statically.",
+        (),
+        frozenset({SMOKE}),
+    ),
     # What the C API no longer has.
     Rule(
         "removed-c-api",

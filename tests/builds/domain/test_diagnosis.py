@@ -214,6 +214,12 @@ def missing(name: str) -> str:
         (STRICT_API, "build", "removed-c-api", RegenerateCython("cython<3")),
         (UNDECLARED, "build", "removed-c-api", RegenerateCython("cython<3")),
         (OLD_SYMBOL, "smoke", "removed-c-api", RegenerateCython("cython<3")),
+        (
+            "ImportError: undefined symbol: Py_NoSiteFlag\t(/build/env/lib/demo.scripts/demo)\n",
+            "smoke",
+            "embeds-python",
+            None,
+        ),
         (OTHER_SYMBOL, "smoke", "undefined-symbol", None),
         (HEADER, "build", "missing-header", SystemPackage("portaudio.h")),
         (DEEP_HEADER, "build", "missing-header", SystemPackage("libfoo/foo.h")),
