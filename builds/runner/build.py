@@ -115,7 +115,11 @@ def call_hook(
         ],
         work=place.work,
         failure=failure,
-        environment={**place.variables, **lent_variables(attempt.job.way.shims)},
+        environment={
+            **place.variables,
+            **place.hook_variables,
+            **lent_variables(attempt.job.way.shims, path=place.hook_variables.get("PYTHONPATH")),
+        },
         mounts=place.mounts,
         index=place.index,
         system=place.system,
@@ -134,11 +138,12 @@ def _not_found(place: Place) -> str:
     return f"pkg-config has none of: {', '.join(names[:MOST_NAMES])}" if names else ""
 
 
-def lent_variables(shims: Sequence[str]) -> dict[str, str]:
-    """What makes every Python that a hook starts give removed modules back."""
+def lent_variables(shims: Sequence[str], *, path: str | None = None) -> dict[str, str]:
+    """What makes every Python that a hook starts give removed modules back, before `path`."""
     if not shims:
         return {}
-    return {"PYTHONPATH": str(PROGRAMS / "shims"), "AFFINEUR_SHIMS": ",".join(shims)}
+    folders = filter(None, [str(PROGRAMS / "shims"), path])
+    return {"PYTHONPATH": ":".join(folders), "AFFINEUR_SHIMS": ",".join(shims)}
 
 
 def install_requirements(attempt: Attempt, place: Place, requirements: Sequence[str]) -> None:

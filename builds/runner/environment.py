@@ -38,7 +38,8 @@ _DIST_INFO = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.(dist|egg)-info")
 class Place:
     """A work folder with a virtual environment in it, and its way to the index.
 
-    `system` holds what is shown of system packages, as `Command.system`.
+    `system` holds what is shown of system packages, as `Command.system`. `hook_variables` are for
+    a build backend's hooks alone.
     """
 
     work: Path
@@ -48,6 +49,7 @@ class Place:
     proxy: IndexProxy
     index: Path
     system: Path | None = None
+    hook_variables: Mapping[str, str] = MappingProxyType({})
 
 
 def variables(source_date_epoch: int, *, flags: Iterable[str] = ()) -> dict[str, str]:
@@ -144,13 +146,18 @@ def make_place(
 
 
 def install(
-    attempt: Attempt, place: Place, requirements: Iterable[str], *, failure: Outcome
+    attempt: Attempt,
+    place: Place,
+    requirements: Iterable[str],
+    *,
+    failure: Outcome,
+    options: Iterable[str] = (),
 ) -> None:
-    """Install into the environment, through the index alone."""
+    """Install into the environment, through the index alone; `options` are of `uv pip install`."""
     seen = len(place.proxy.unreachable)
     try:
         attempt.run(
-            [UV, "pip", "install", "--python", PYTHON, "--", *requirements],
+            [UV, "pip", "install", "--python", PYTHON, *options, "--", *requirements],
             work=place.work,
             failure=failure,
             environment=place.variables,

@@ -5,12 +5,13 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from builds.domain.targets import Target
 from builds.executors.base import Mount
+from builds.runner.emulation import Emulation, emulation_of
 
 USUAL_PLACES = (
     "~/.local/share/uv/python/cpython-*/bin/python3",
@@ -39,8 +40,11 @@ print(json.dumps({
     "soabi": sysconfig.get_config_var("SOABI") or "",
     "platform": sysconfig.get_platform(),
     "libc": " ".join(platform.libc_ver()),
+    "headers": sysconfig.get_paths()["include"],
     "has_headers": os.path.isfile(
         os.path.join(sysconfig.get_paths()["include"], "Python.h")),
+    "configuration": os.path.join(
+        sysconfig.get_paths()["stdlib"], sysconfig._get_sysconfigdata_name() + ".py"),
 }))
 """
 
@@ -58,16 +62,44 @@ class Interpreter:
     libc: str
 
     @property
+    def system(self) -> Path:
+        """Where the distribution that it may be of has what it installs."""
+        return SYSTEM
+
+    @property
+    def needed(self) -> tuple[Path, ...]:
+        """What it runs on."""
+        return (self.prefix,)
+
+    @property
     def mounts(self) -> tuple[Mount, ...]:
         """What a sandbox must show for it to run, beside the system."""
-        if self.prefix.is_relative_to(SYSTEM):
-            return ()
-        return (Mount(self.prefix, self.prefix),)
+        return tuple(Mount(path, path) for path in self.needed if not path.is_relative_to(SYSTEM))
 
     @property
     def micro(self) -> tuple[int, ...]:
         """For order: the numbers of its version."""
         return tuple(int(part) for part in self.version.split(".") if part.isdecimal())
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignInterpreter(Interpreter):
+    """An interpreter of another machine, which runs here by emulation.
+
+    `configuration` is the module that its `sysconfig` reads.
+    """
+
+    emulation: Emulation
+    headers: Path
+    configuration: Path
+
+    @property
+    def system(self) -> Path:
+        return self.emulation.root / "usr"
+
+    @property
+    def needed(self) -> tuple[Path, ...]:
+        return (self.emulation.root, self.emulation.emulator)
 
 
 def find_smoke_interpreters(patterns: Sequence[str]) -> tuple[Interpreter, ...]:
@@ -94,10 +126,14 @@ def find_interpreters(
 
 
 def probe(path: Path, *, needs_headers: bool = True) -> Interpreter | None:
-    """Run the interpreter at `path` once; None for what is no usable CPython, or a shim of one."""
+    """Run the interpreter at `path` once; None for what is no usable CPython, or a shim of one.
+
+    One of another machine runs by emulation where it can.
+    """
+    emulation = emulation_of(path)
     try:
         answer = subprocess.run(
-            [path, "-I", "-c", PROBE],
+            [*(emulation.command if emulation else ()), path, "-I", "-c", PROBE],
             capture_output=True,
             check=True,
             timeout=PROBE_SECONDS,
@@ -111,7 +147,7 @@ def probe(path: Path, *, needs_headers: bool = True) -> Interpreter | None:
         return None
     if needs_headers and not facts["has_headers"]:
         return None
-    return Interpreter(
+    found = Interpreter(
         path=Path(facts["base"]),
         prefix=Path(facts["prefix"]),
         tag=facts["tag"],
@@ -120,19 +156,46 @@ def probe(path: Path, *, needs_headers: bool = True) -> Interpreter | None:
         machine=facts["platform"].partition("-")[2].replace("-", "_"),
         libc=facts["libc"],
     )
+    if emulation is None:
+        return found
+    headers, configuration = Path(facts["headers"]), Path(facts["configuration"])
+    return ForeignInterpreter(
+        **asdict(found), emulation=emulation, headers=headers, configuration=configuration
+    )
 
 
 def choose(interpreters: Iterable[Interpreter], target: Target) -> Interpreter | None:
     """Return the newest interpreter that is `target`'s, and runs here; None without one."""
+    own = choose_own(interpreters, target)
+    return own if own and target.platform.endswith(f"_{own.machine}") else None
+
+
+def choose_own(interpreters: Iterable[Interpreter], target: Target) -> Interpreter | None:
+    """Return the newest of `target`'s Python that is this machine's, whichever the target's is."""
+    machine = platform.machine()
+    return _newest(each for each in _of_python(interpreters, target) if each.machine == machine)
+
+
+def choose_foreign(
+    interpreters: Iterable[Interpreter], target: Target
+) -> ForeignInterpreter | None:
+    """Return the newest interpreter that is `target`'s, and runs here by emulation."""
+    return _newest(
+        each
+        for each in _of_python(interpreters, target)
+        if isinstance(each, ForeignInterpreter)
+        and target.platform.startswith("manylinux")
+        and target.platform.endswith(f"_{each.machine}")
+    )
+
+
+def _of_python(interpreters: Iterable[Interpreter], target: Target) -> Iterator[Interpreter]:
     tag = target.interpreter + ("t" if target.abi.endswith("t") else "")
-    fitting = [
-        interpreter
-        for interpreter in interpreters
-        if interpreter.tag == tag
-        and interpreter.machine == platform.machine()
-        and target.platform.endswith(f"_{interpreter.machine}")
-    ]
-    return max(fitting, key=lambda interpreter: interpreter.micro, default=None)
+    return (interpreter for interpreter in interpreters if interpreter.tag == tag)
+
+
+def _newest[Found: Interpreter](interpreters: Iterable[Found]) -> Found | None:
+    return max(interpreters, key=lambda interpreter: interpreter.micro, default=None)
 
 
 def _matches(patterns: Iterable[str]) -> list[Path]:

@@ -1,7 +1,8 @@
 """The way of one job: fetch, inspect, resolve, build, repair, check, smoke, upload.
 
 Whatever happens, it ends with exactly one `Ended`. Its `report` holds, as far as the job came:
-"builder", "target", "limits", "log_sha256"; "interpreter" (tag, version, soabi, libc, path);
+"builder", "target", "limits", "log_sha256"; "interpreter" (tag, version, soabi, libc, path; for
+another machine also "emulator" and "built_by", the path of the one that ran the build);
 "source_date_epoch"; "sdist" (what it says of itself); "way" (what of the job changed the build);
 "toolchain" (name and version of what compiles); "resolved" and "runtime" (name, version,
 filename, sha256, url each); "system" (distribution, files found, packages unpacked); "grafted"
@@ -26,6 +27,7 @@ from builds.executors.base import Executor, ExecutorError
 from builds.runner.attempt import Attempt, Bench, Journal, utc_now
 from builds.runner.check import check_wheel, read_wheel
 from builds.runner.cibuildwheel import Images
+from builds.runner.crossing import choose_crossing, lacking
 from builds.runner.events import Emit, Ended, Stage
 from builds.runner.fetch import fetch
 from builds.runner.inspect import SdistFacts, has_pyx, read_sdist, unpack
@@ -159,12 +161,16 @@ def _workshop(attempt: Attempt, images: Images | None) -> Workshop:
     in_container = images.workshop(attempt.target) if images else None
     if in_container is not None:
         return in_container
-    interpreters = attempt.bench.interpreters
-    interpreter = choose(interpreters, attempt.target)
-    if interpreter is None:
-        held = ", ".join(f"{held.tag} ({held.machine})" for held in interpreters) or "none"
-        raise attempt.problem(Outcome.NO_INTERPRETER, f"interpreters here: {held}")
-    return SandboxWorkshop(interpreter)
+    bench, target = attempt.bench, attempt.target
+    interpreter = choose(bench.interpreters, target)
+    if interpreter is not None:
+        return SandboxWorkshop(interpreter)
+    crossing = choose_crossing(bench, target)
+    if crossing is not None:
+        return SandboxWorkshop(crossing.foreign, crossing)
+    held = ", ".join(f"{held.tag} ({held.machine})" for held in bench.interpreters) or "none"
+    lacks = "".join(f"; it has no {part}" for part in lacking(bench, target))
+    raise attempt.problem(Outcome.NO_INTERPRETER, f"interpreters here: {held}{lacks}")
 
 
 def _inspect(attempt: Attempt, archive: Path, work: Path) -> SdistFacts:

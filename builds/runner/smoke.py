@@ -8,6 +8,7 @@ from typing import Any
 from builds.domain.outcomes import Outcome
 from builds.runner.attempt import Attempt
 from builds.runner.check import SIDE_FOLDERS, WheelFacts
+from builds.runner.crossing import Crossing
 from builds.runner.environment import PROGRAMS, PYTHON, install, installed, make_place
 from builds.runner.interpreters import Interpreter
 from builds.runner.proxy import IndexProxy
@@ -22,22 +23,35 @@ def smoke(
     epoch: int,
     proxy: IndexProxy,
     index: Path,
+    crossing: Crossing | None = None,
 ) -> None:
-    """Install the wheel with what it requires today, and import and load all that it has."""
+    """Install the wheel with what it requires today, and import and load all that it has.
+
+    On a crossing, what installs is this machine's, and `interpreter` the other's.
+    """
     work = attempt.folder("smoke")
     (work / "wheel").mkdir()
     shutil.copyfile(wheel, work / "wheel" / wheel.name)
     place = make_place(
         attempt,
         work=work,
-        interpreter=interpreter,
+        interpreter=crossing.own if crossing else interpreter,
         source_date_epoch=epoch,
         proxy=proxy,
         index=index,
+        shown=interpreter.mounts if crossing else (),
     )
-    install(attempt, place, [f"/build/wheel/{wheel.name}"], failure=Outcome.INSTALL_FAILED)
+    python = crossing.emulated(work) if crossing else (PYTHON,)
+    install(
+        attempt,
+        place,
+        [f"/build/wheel/{wheel.name}"],
+        failure=Outcome.INSTALL_FAILED,
+        options=crossing.install_options(attempt.target) if crossing else (),
+    )
     attempt.report["runtime"] = [item for item in installed(place) if item["name"] != facts.project]
     plan = plan_of(facts, imports=attempt.job.way.imports, optional=attempt.job.way.optional)
+    plan["emulator"] = crossing.foreign.emulation.command if crossing else ()
     attempt.report["tried_on"] = {
         "version": interpreter.version,
         "path": str(interpreter.path),
@@ -48,7 +62,7 @@ def smoke(
         return
     (work / "plan.json").write_text(json.dumps(plan))
     attempt.run(
-        [PYTHON, PROGRAMS / "imports.py", "/build/plan.json"],
+        [*python, PROGRAMS / "imports.py", "/build/plan.json"],
         work=work,
         failure=Outcome.IMPORT_FAILED,
         environment=place.variables,

@@ -32,9 +32,11 @@ class System:
 HOST_ALONE = System()
 
 
-def provide(attempt: Attempt, external: Sequence[str]) -> System:
+def provide(
+    attempt: Attempt, external: Sequence[str], distribution: SystemPackages | None
+) -> System:
     """Get what the way asks for, and of what the sources name what the distribution has."""
-    way, distribution = attempt.job.way, attempt.bench.system
+    way = attempt.job.way
     named = (*way.system, *way.packages)
     if not named and not external:
         return HOST_ALONE

@@ -19,7 +19,7 @@ from builds.domain.ways import HOST, PORTABLE
 from builds.executors.base import Command, Executor, ExecutorError, Mount
 from builds.runner.attempt import Attempt
 from builds.runner.environment import INSIDE, PROGRAMS, variables
-from builds.runner.interpreters import SYSTEM, Interpreter
+from builds.runner.interpreters import ForeignInterpreter, Interpreter
 from builds.runner.zig import WRAPPERS, Zig
 
 GLIBC = "2.17"
@@ -51,10 +51,13 @@ def choose_toolchain(
     """Return what the attempt's way says, where that can be: else the host's compiles.
 
     Where a build `has_packages` of the distribution, their libraries are for the host's system.
+    For an interpreter of another machine there is only the portable one, which the caller has seen
+    that the builder has.
     """
     zig, say = attempt.bench.zig, attempt.journal.say
     chosen = Toolchain(HOST, attempt.bench.compiler)
-    if attempt.job.way.toolchain == PORTABLE:
+    is_foreign = isinstance(interpreter, ForeignInterpreter)
+    if is_foreign or attempt.job.way.toolchain == PORTABLE:
         if zig is None:
             say("this builder has no portable toolchain: the host's compiles")
         elif has_packages:
@@ -150,10 +153,10 @@ def _variables(machine: str) -> dict[str, str]:
 
 def _distribution_headers(interpreter: Interpreter) -> tuple[Mount, ...]:
     """Debian's pyconfig.h includes another, which lies beside the C library's headers."""
-    if not interpreter.prefix.is_relative_to(SYSTEM):
+    if not interpreter.prefix.is_relative_to(interpreter.system):
         return ()
     python = "python" + ".".join(interpreter.version.split(".")[:2])
-    found = (SYSTEM / "include").glob(f"{interpreter.machine}-*/{python}")
+    found = (interpreter.system / "include").glob(f"{interpreter.machine}-*/{python}")
     return tuple(Mount(path, HEADERS / path.parent.name / python) for path in found)
 
 

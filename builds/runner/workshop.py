@@ -1,12 +1,13 @@
 """Where an attempt's wheel is made and tried: the seam between the stages and their places."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from builds.runner.attempt import Attempt
 from builds.runner.build import build, resolve
 from builds.runner.check import WheelFacts, read_wheel
+from builds.runner.crossing import Crossing
 from builds.runner.environment import lent_flags, make_place
 from builds.runner.events import Stage
 from builds.runner.inspect import SdistFacts
@@ -56,19 +57,21 @@ class Workshop(Protocol):
 
 
 class SandboxWorkshop:
-    """The host's own system and one of its interpreters, in the sandbox."""
+    """The host's own system and an interpreter in the sandbox: its own, or that of a crossing."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, crossing: Crossing | None = None) -> None:
         self._interpreter = interpreter
+        self._crossing = crossing
 
     def facts(self) -> dict[str, Any]:
-        interpreter = self._interpreter
+        interpreter, crossing = self._interpreter, self._crossing
         return {
             "tag": interpreter.tag,
             "version": interpreter.version,
             "soabi": interpreter.soabi,
             "libc": interpreter.libc,
             "path": str(interpreter.path),
+            **(crossing.facts if crossing else {}),
         }
 
     def make(
@@ -80,15 +83,17 @@ class SandboxWorkshop:
         sources: frozenset[str],
         index: Index,
     ) -> Path:
-        way, epoch = attempt.job.way, sdist.source_date_epoch
-        system = provide(attempt, sdist.external)
+        way, epoch, crossing = attempt.job.way, sdist.source_date_epoch, self._crossing
+        # Packages of the distribution are for its own machine.
+        distribution = None if crossing else attempt.bench.system
+        system = provide(attempt, sdist.external, distribution)
         toolchain = choose_toolchain(
             attempt, self._interpreter, has_packages=system.folder is not None
         )
         place = make_place(
             attempt,
             work=work,
-            interpreter=self._interpreter,
+            interpreter=crossing.own if crossing else self._interpreter,
             source_date_epoch=epoch,
             proxy=index.proxy,
             index=index.socket,
@@ -97,9 +102,11 @@ class SandboxWorkshop:
             overrides=filter(None, [way.cython]),
             system=system.folder,
             compiles=True,
-            shown=toolchain.mounts,
+            shown=[*toolchain.mounts, *(crossing.mounts(attempt) if crossing else ())],
             environment={**toolchain.variables, **way.environment},
         )
+        if crossing:
+            place = replace(place, hook_variables=crossing.hook_variables)
         resolve(attempt, place, sdist)
         attempt.enter(Stage.BUILD)
         wheel = build(attempt, place, sdist)
@@ -129,4 +136,5 @@ class SandboxWorkshop:
             epoch=epoch,
             proxy=index.proxy,
             index=index.socket,
+            crossing=self._crossing,
         )

@@ -6,7 +6,8 @@
 that falls back on slower code when its extension is broken would hide it;
 "own", the top-level names of the wheel;
 "scripts", pairs of an entry point's name and its object reference, which must resolve;
-"programs", paths of machine code below the folder of scripts ("scripts/NAME") or site-packages.
+"programs", paths of machine code below the folder of scripts ("scripts/NAME") or site-packages;
+"emulator", what runs them where they are another machine's: qemu-user with its options, or none.
 All of it happens in one child, so that a crash is told with the name of what crashed.
 Standard library only, and nothing newer than Python 3.6 knows.
 """
@@ -85,7 +86,7 @@ def resolve_script(name: str, reference: str) -> None:
         found = getattr(found, attribute)
 
 
-def load_program(path: str) -> None:
+def load_program(path: str, emulator: "list[str]") -> None:
     """Have the dynamic loader say what the program needs and does not find (ldd(1))."""
     head, _, rest = path.partition("/")
     is_script = head == "scripts"
@@ -93,9 +94,14 @@ def load_program(path: str) -> None:
         sysconfig.get_path("scripts" if is_script else "platlib"), rest if is_script else path
     )
     trace = {"LD_TRACE_LOADED_OBJECTS": "1", "LD_WARN": "yes", "LD_BIND_NOW": "yes"}
+    command, environment = [str(place)], {**os.environ, **trace}
+    if emulator:
+        # The emulator has a loader of its own, which is not asked.
+        told = [part for name in trace for part in ("-E", name + "=" + trace[name])]
+        command, environment = [*emulator, *told, *command], dict(os.environ)
     done = subprocess.run(
-        [str(place)],
-        env={**os.environ, **trace},
+        command,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -116,7 +122,7 @@ def try_all(plan: "dict[str, Any]", now: "mmap.mmap") -> int:
         ("module", import_module, [(name, plan["programs"]) for name in plan["modules"]]),
         ("extension", import_extension, [(name, plan["own"]) for name in plan["extensions"]]),
         ("script", resolve_script, plan["scripts"]),
-        ("program", load_program, [(name,) for name in plan["programs"]]),
+        ("program", load_program, [(name, plan["emulator"]) for name in plan["programs"]]),
     )
     for kind, function, calls in kinds:
         for arguments in calls:

@@ -27,6 +27,8 @@ from builds.runner.events import Ended, Event, LogWritten, StageStarted
 from builds.runner.interpreters import Interpreter, find_interpreters
 from builds.runner.job import Distribution, Job
 from builds.runner.run import run_job
+from builds.runner.toolchains import warm_in
+from builds.runner.zig import Zig, find_zig
 from indexes.upstream.fake import FakeUpstream
 from tests.builds.runner.wheels import make_wheel
 from tests.data.installed import wheel_of
@@ -54,6 +56,11 @@ SMALL = Limits(
     log=MEBIBYTE,
     log_flood=16 * MEBIBYTE,
 )
+# The time of a build in C++ is its compiler's, which other tests share the processors with.
+COMPILES = replace(
+    SMALL, wall_seconds=240, silence_seconds=240, cpu_seconds=240, disk=MEBIBYTE * 512
+)
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Control(ThreadingHTTPServer):
@@ -218,6 +225,24 @@ def farm(
         yield Farm(upstream, url, control, bench)
 
 
+def uid() -> int | None:
+    """The user of the first slot; None where the tests cannot choose one."""
+    return FIRST_UID + os.getpid() % 100_000 if os.geteuid() == 0 else None
+
+
+@pytest.fixture(scope="session")
+def zig() -> Zig:
+    """Zig, warm: what it compiles for every build is kept from one run of the tests to the next."""
+    found = find_zig("", kept=ROOT / "var" / "tests" / "zig")
+    assert found is not None
+    root = Path(tempfile.mkdtemp(prefix="affineur-zig-"))
+    root.chmod(0o755)
+    executor = SandboxExecutor(root, 0, uid())
+    warm_in(executor, found, work=executor.folder / "job")
+    remove_tree(root)
+    return found
+
+
 @pytest.fixture(scope="session")
 def own_interpreters() -> tuple[Interpreter, ...]:
     """The interpreter that the tests run on, found as an operator would name it."""
@@ -238,8 +263,7 @@ def builder_root() -> Iterator[Path]:
 @pytest.fixture
 def real_farm(farm: Farm, builder_root: Path, own_interpreters: tuple[Interpreter, ...]) -> Farm:
     """A farm that builds, with setuptools upstream."""
-    uid = FIRST_UID + os.getpid() % 100_000 if os.geteuid() == 0 else None
-    executor = SandboxExecutor(builder_root, 0, uid)
+    executor = SandboxExecutor(builder_root, 0, uid())
     farm.upstream.add_file("setuptools", *wheel_of("setuptools"))
     farm.bench = replace(
         farm.bench,

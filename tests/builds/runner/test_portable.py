@@ -1,7 +1,6 @@
 """The portable toolchain: what it makes of builds, what it takes out of them, what it refuses."""
 
 import fcntl
-import os
 import re
 import shutil
 import tempfile
@@ -15,40 +14,19 @@ import pytest
 
 from builds.domain.diagnosis import diagnose
 from builds.domain.ladder import FIRST, Sources, Step, Tried, next_step
-from builds.domain.limits import MEBIBYTE
 from builds.domain.outcomes import Outcome
 from builds.domain.remedies import HostToolchain
 from builds.domain.ways import HOST, PORTABLE, Way
 from builds.executors.base import Command, ExecutorError, Mount
-from builds.executors.sandbox import SandboxExecutor, remove_tree
+from builds.executors.sandbox import SandboxExecutor
 from builds.runner.toolchains import INSTEAD, ZIG, warm, warm_in
 from builds.runner.zig import WRAPPERS, Zig, find_zig, host_compiler
-from tests.builds.runner.conftest import FIRST_UID, SMALL, Farm, Run
+from tests.builds.runner.conftest import COMPILES, Farm, Run, uid
 from tests.data import sdists
 from tests.data.sdists import Sdist
 
-ROOT = Path(__file__).resolve().parents[3]
 WAY = Way("declared", toolchain=PORTABLE)
 AT = datetime(2026, 6, 1, tzinfo=UTC)
-# The time of a build in C++ is its compiler's, which other tests share the processors with.
-LIMITS = replace(SMALL, wall_seconds=240, silence_seconds=240, cpu_seconds=240, disk=MEBIBYTE * 512)
-
-
-def uid() -> int | None:
-    return FIRST_UID + os.getpid() % 100_000 if os.geteuid() == 0 else None
-
-
-@pytest.fixture(scope="session")
-def zig() -> Zig:
-    """Zig, warm: what it compiles for every build is kept from one run of the tests to the next."""
-    found = find_zig("", kept=ROOT / "var" / "tests" / "zig")
-    assert found is not None
-    root = Path(tempfile.mkdtemp(prefix="affineur-zig-"))
-    root.chmod(0o755)
-    executor = SandboxExecutor(root, 0, uid())
-    warm_in(executor, found, work=executor.folder / "job")
-    remove_tree(root)
-    return found
 
 
 @pytest.fixture
@@ -58,7 +36,7 @@ def portable_farm(real_farm: Farm, zig: Zig) -> Farm:
 
 
 def built(farm: Farm, sdist: Sdist, way: Way = WAY) -> Run:
-    return farm.run(farm.job(sdist, way=way, limits=LIMITS))
+    return farm.run(farm.job(sdist, way=way, limits=COMPILES))
 
 
 @pytest.mark.sandbox
