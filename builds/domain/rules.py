@@ -437,7 +437,7 @@ RULES: tuple[Rule, ...] = (
         "embeds-python",
         Turn.FARM,
         _line(r"undefined symbol: (?P<name>_?Py[A-Z_]\w*)\s+\(\S+\)"),
-        "A program in the wheel has Python inside, and takes {name} from a library of Python's that "
+        "A program in the wheel has Python inside, and takes {name} from a library that "
         "users do not have beside it. The farm's operators can give builders a Python that is "
         "linked statically.",
         (),
