@@ -25,7 +25,7 @@ from typing import Any
 from builds.conf import builder_config
 from builds.domain.ladder import INTERPRETER_RELEASED
 from builds.domain.ways import HOST, TOOLCHAINS
-from tests.corpus.climb import Climber, Source
+from tests.corpus.climb import Climber, Source, extensions_of
 from tests.corpus.page import render
 from tests.corpus.releases import Release, read
 from tests.corpus.summary import summarise
@@ -124,9 +124,14 @@ def pip_wheel(python: Path, upstream: str, release: Release) -> dict[str, Any]:
             capture_output=True,
             timeout=3600,
         )
-        wheels = [path.name for path in Path(folder).glob("*.whl")]
-    seconds = time.monotonic() - began
-    return {"wheel": "".join(wheels), "exit": done.returncode, "seconds": round(seconds, 2)}
+        seconds = time.monotonic() - began
+        wheels = list(Path(folder).glob("*.whl"))
+        return {
+            "wheel": "".join(wheel.name for wheel in wheels),
+            "exit": done.returncode,
+            "seconds": round(seconds, 2),
+            "extensions": [name for wheel in wheels for name in extensions_of(wheel)],
+        }
 
 
 def main() -> None:

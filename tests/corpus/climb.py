@@ -26,6 +26,7 @@ from builds.domain.targets import parse_target
 from builds.domain.ways import HOST
 from builds.executors.sandbox import SandboxExecutor, clean_slot
 from builds.runner.attempt import Bench
+from builds.runner.check import read_wheel
 from builds.runner.download import FileCache, upstream_client
 from builds.runner.events import Ended, Event, LogWritten, StageStarted
 from builds.runner.interpreters import Interpreter, find_interpreters
@@ -214,7 +215,7 @@ class Climber:
         began = time.monotonic()
         run_job(job, executor=executor, emit=events.append, bench=bench, is_live=lambda: True)
         seconds = time.monotonic() - began
-        self.control.uploads.clear()
+        wheel = self.uploaded(folder=log.parent)
         clean_slot(root=self.root, slot=0, uid=self.uid)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("".join(event.text for event in events if isinstance(event, LogWritten)))
@@ -230,8 +231,22 @@ class Climber:
             "has_pyx": bool(end.report.get("sdist", {}).get("has_pyx")),
             "seconds": round(seconds, 2),
         }
-        wheel = end.report["wheel"] if end.outcome == Outcome.BUILT else {}
-        return told, wheel
+        return told, {**end.report["wheel"], **wheel} if end.outcome == Outcome.BUILT else {}
+
+    def uploaded(self, *, folder: Path) -> dict[str, Any]:
+        """Take what a builder has handed over; returns what is in it, where it has."""
+        uploads, self.control.uploads = self.control.uploads, []
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, _, content in uploads:
+            wheel = folder / Path(path).name
+            wheel.write_bytes(content)
+            return {"extensions": extensions_of(wheel)}
+        return {}
+
+
+def extensions_of(wheel: Path) -> list[str]:
+    """Names of the extension modules in a wheel."""
+    return sorted(read_wheel(wheel).extensions)
 
 
 def _tried(told: Mapping[str, Any]) -> Tried:

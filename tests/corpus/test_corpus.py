@@ -118,7 +118,7 @@ def test_interpreters_of_the_releases_time_come_early() -> None:
 def test_a_run_is_summed_up_and_shown() -> None:
     attempt = {"rung": "declared", "remedies": [], "outcome": "built", "seconds": 4.0}
     failed = {**attempt, "outcome": "build-failed"}
-    wheel = {"filename": "a.whl", "sha256": "1"}
+    wheel: dict[str, Any] = {"filename": "a.whl", "sha256": "1"}
     built = {"attempts": [attempt], "wheel": wheel, "again": {"sha256": "2", "outcome": "built"}}
     lost = {"attempts": [failed], "diagnosis": "unknown", "evidence": "<script>"}
     told = {
@@ -132,5 +132,9 @@ def test_a_run_is_summed_up_and_shown() -> None:
     assert summary["releases"] == 2
     assert summary["with a wheel on cp312, share"] == 0.5
     assert summary["median of our time / pip wheel's"] == 0.5
+    assert summary["of these hollow"] == 0
+    wheel["extensions"] = ["_speed"]
+    assert summarise(told, peer="cp312")["of these hollow"] == 1
+    assert summarise(told, peer="cp312")["both build"] == 0
     assert summary["failures without a diagnosis"] == summary["with other bytes"] == 1
     assert "&lt;script&gt;" in render(told, summary)
