@@ -74,8 +74,10 @@ def test_only_what_cython_wrote_is_made_anew(tmp_path: Path) -> None:
 
 def test_a_module_for_use_inside_the_wheels_own_program_is_left_to_it(tmp_path: Path) -> None:
     (tmp_path / "helpers_of_it.py").write_text("import its_program\n")
-    nothing = dict.fromkeys(["extensions", "own", "scripts", "emulator"], [])
-    plan = {"modules": ["helpers_of_it"], **nothing}
+    plan: dict[str, list[str]] = {
+        "modules": ["helpers_of_it"],
+        **{name: [] for name in ("extensions", "own", "scripts", "emulator")},
+    }
 
     def tried(programs: list[str]) -> subprocess.CompletedProcess[str]:
         code = (
