@@ -751,7 +751,7 @@ RULES: tuple[Rule, ...] = (
         "system-package-unfit",
         Turn.FARM,
         _line(
-            r"(^(?P<system>[\w .-]+) cannot install (?P<name>[^:]+): |needs \d+ bytes of packages"
+            r"(^[\w .-]+ cannot install [^:]+: |needs \d+ bytes of packages"
             r"|is no name of a package|^this builder installs no system packages)"
         ),
         "The build needs a package of the distribution's that this builder cannot give it. The "
@@ -760,7 +760,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "system-package-unknown",
         Turn.PROJECT,
-        _line(r"no package of (?P<system>.+) owns (?P<name>\S+)$"),
+        _line(r"no package of .+ owns (?P<name>\S+)$"),
         "The build needs {name}, which no package of the builder's distribution has. The project "
         "can ship it, or do without.",
     ),

@@ -545,3 +545,11 @@ def test_what_can_be_applied_is_named():
     assert isinstance(ShimModule("imp"), APPLICABLE)
     assert isinstance(SystemPackage("x.h"), APPLICABLE)
     assert not isinstance(OlderInterpreter(), APPLICABLE)
+
+
+def test_what_no_package_has_is_told_by_its_name():
+    line = "no package of Debian 12 owns lber.h"
+
+    found = diagnose(line, stage="resolve", outcome=Outcome.REQUIREMENTS_UNRESOLVABLE)
+
+    assert found.explanation.startswith("The build needs lber.h, ")
