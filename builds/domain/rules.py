@@ -726,7 +726,6 @@ RULES: tuple[Rule, ...] = (
         "The build asks CMake for {name}, which is not on the builder. The farm's operators can "
         "add it.",
         (
-            Proposal((SystemPackage("{name}Config.cmake"),), 0.6),
             Proposal((SystemPackage("{name}.pc"),), 0.4),
             Proposal((SystemPackage("lib{name}.so"),), 0.4),
         ),

@@ -358,7 +358,7 @@ def missing(name: str) -> str:
             '  Could not find a package configuration file provided by "Eigen3" with\n',
             "build",
             "missing-cmake-package",
-            SystemPackage("Eigen3Config.cmake"),
+            SystemPackage("Eigen3.pc"),
         ),
         (
             "The headers or library files could not be found for jpeg,\n",
