@@ -31,7 +31,7 @@ from builds.runner.cibuildwheel import (
     Images,
     version_for,
 )
-from builds.runner.events import Event, StageStarted
+from builds.runner.events import Event, LogWritten, StageStarted
 from tests import images
 from tests.builds.runner.conftest import SMALL, TARGET, Farm
 from tests.data import sdists
@@ -329,16 +329,17 @@ class TestTraps:
     def test_a_container_would_go_on_without_its_driver(
         self, yard: Farm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        is_building = threading.Event()
-        yard.is_live = lambda: not is_building.is_set()
+        hangs = sdists.own("import time\nprint('hanging', flush=True)\ntime.sleep(3600)")
+        is_hanging = threading.Event()
+        yard.is_live = lambda: not is_hanging.is_set()
 
         def watch(event: Event) -> None:
-            if isinstance(event, StageStarted) and event.stage == "build":
-                is_building.set()
+            if isinstance(event, LogWritten) and "hanging" in event.text:
+                is_hanging.set()
 
         with monkeypatch.context() as patch:
             patch.setattr(Containers, "remove", lambda _: None)
-            yard.run(yard.job(sdists.HANGS), emit=watch)
+            yard.run(yard.job(hangs), emit=watch)
             containers, processes = left(yard)
 
         assert containers
