@@ -294,7 +294,6 @@ def leaves_wheel(**facts: Any) -> Callable[[Command], None]:
 def fake(farm: Farm) -> FakeExecutor:
     """Commands that all go well."""
     executor = FakeExecutor()
-    executor.on("venv")
     executor.on("install")
     executor.on("/build/wheels", effect=leaves_wheel())
     executor.on("get_requires_for_build_wheel", effect=asks_for())

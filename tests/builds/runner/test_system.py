@@ -57,7 +57,7 @@ def packages(farm: Farm) -> FakePackages:
 def fake(farm: Farm) -> FakeExecutor:
     """Commands that all go well."""
     executor = FakeExecutor()
-    for part in ("venv", "install", "imports.py", "stable_abi.py"):
+    for part in ("install", "imports.py", "stable_abi.py"):
         executor.on(part)
     executor.on("/build/wheels", effect=leaves_wheel())
     executor.on("get_requires_for_build_wheel", effect=asks_for())
