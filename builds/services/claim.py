@@ -22,7 +22,7 @@ from builds.runner.job import Distribution, Job
 from builds.services.builders import most_in_flight
 from builds.services.cancel import cancel_builds
 from builds.services.conclude import sources_of_build, steps_tried
-from builds.services.permits import live_permit
+from builds.services.permits import permit_to_run
 from builds.services.plan import key_of
 from builds.services.recipes import InForce, recipe_in_force
 from builds.services.staging import STAGED
@@ -102,16 +102,8 @@ def _claim(candidate: Build, at: datetime) -> Job | None:
     project = projects.first()
     if project is None or not Build.objects.claimable(at=at).filter(pk=candidate.pk).exists():
         return None
-    permit = live_permit(
-        project=project, version=candidate.version, target=candidate.target, channel="build", at=at
-    )
+    permit = permit_to_run(candidate, at=at)
     if permit is None:
-        cancel_builds(
-            builds=Build.objects.filter(pk=candidate.pk),
-            reason=f"{candidate} is no longer permitted: the project's consent has ended.",
-            outcome=Outcome.PERMIT_GONE,
-            at=at,
-        )
         return None
     recipe = recipe_in_force(project)
     if not _has_todays_key(candidate, project, recipe, at):

@@ -19,9 +19,8 @@ from builds.domain.states import (
 from builds.errors import BuilderStopped
 from builds.models import Attempt, Build
 from builds.services.builders import rest_of
-from builds.services.cancel import cancel_builds
 from builds.services.conclude import conclude_attempt, lock_build
-from builds.services.permits import live_permit
+from builds.services.permits import permit_to_run
 from builds.signals import build_started
 
 MAX_HEARTBEAT_INTERVAL = 5
@@ -33,17 +32,18 @@ _HELD = [AttemptState.RUNNING.value, AttemptState.JUDGING.value]
 def show_lease(*, attempt_id: UUID, token: str, builder: str, at: datetime) -> bool:
     """Whether the builder may go on. Its first showing takes the attempt, if it still may be run.
 
-    One query, and now and then a write: every builder asks this every second. Raises
-    `BuilderStopped` for a builder that is to have no jobs; the job goes back into the queue.
+    One query, and now and then a write: every builder asks this every second. A build whose
+    permit has expired stops, unless another permit covers it. Raises `BuilderStopped` for a
+    builder that is to have no jobs; the job goes back into the queue.
     """
     held = (
         Attempt.objects.filter(pk=attempt_id, lease_hash=lease_hash(token))
-        .values_list("state", "heartbeat_at")
+        .values_list("state", "heartbeat_at", "build__permit__expires_at")
         .first()
     )
     if held is None:
         return False
-    state, heartbeat_at = held
+    state, heartbeat_at, expires_at = held
     if state == AttemptState.LEASED:
         rest = rest_of(builder=builder, attempt_id=attempt_id, at=at)
         if rest is not None:
@@ -51,6 +51,8 @@ def show_lease(*, attempt_id: UUID, token: str, builder: str, at: datetime) -> b
             raise BuilderStopped(builder, math.ceil(rest.total_seconds()))
         return _take(attempt_id, builder, at)
     if state not in _HELD:
+        return False
+    if expires_at is not None and expires_at <= at and not _renew_permit(attempt_id, at):
         return False
     # A clock that was put back leaves heartbeats in the future.
     if timedelta() <= at - heartbeat_at < _heartbeat_interval():
@@ -79,16 +81,7 @@ def _take(attempt_id: UUID, builder: str, at: datetime) -> bool:
     build = lock_build(attempt_id=attempt_id)
     if build is None:
         return False
-    permit = live_permit(
-        project=build.project, version=build.version, target=build.target, channel="build", at=at
-    )
-    if permit is None:
-        cancel_builds(
-            builds=Build.objects.filter(pk=build.pk),
-            reason=f"{build} is no longer permitted: the project's consent has ended.",
-            outcome=Outcome.PERMIT_GONE,
-            at=at,
-        )
+    if permit_to_run(build, at=at) is None:
         return False
     moved = Attempt.objects.filter(
         pk=attempt_id, state__in=sources_of(AttemptState.RUNNING, ATTEMPT_TRANSITIONS)
@@ -102,4 +95,15 @@ def _take(attempt_id: UUID, builder: str, at: datetime) -> bool:
     ).update(state=BuildState.RUNNING.value)
     build.refresh_from_db()
     build_started.send(Build, build=build, attempt=Attempt.objects.get(pk=attempt_id))
+    return True
+
+
+@transaction.atomic
+def _renew_permit(attempt_id: UUID, at: datetime) -> bool:
+    """Have the build go on under another permit, or end."""
+    build = lock_build(attempt_id=attempt_id)
+    permit = None if build is None else permit_to_run(build, at=at)
+    if build is None or permit is None:
+        return False
+    Build.objects.filter(pk=build.pk).update(permit=permit)
     return True

@@ -80,6 +80,25 @@ def live_permit(
     return covering(unrevoked(project), version=version, target=target, channel=channel, at=at)
 
 
+def permit_to_run(build: Build, *, at: datetime) -> Permit | None:
+    """Return the permit under which a live build may run now; one that has none is cancelled."""
+    permit = live_permit(
+        project=build.project,
+        version=build.version,
+        target=build.target,
+        channel=Channel.BUILD,
+        at=at,
+    )
+    if permit is None:
+        cancel_builds(
+            builds=Build.objects.filter(pk=build.pk),
+            reason=f"{build} is no longer permitted: the project's consent has ended.",
+            outcome=Outcome.PERMIT_GONE,
+            at=at,
+        )
+    return permit
+
+
 def unrevoked(project: Project) -> list[Permit]:
     """Return a project's permits that may still cover something, oldest first."""
     return list(

@@ -14,7 +14,7 @@ from builds.services.cancel import cancel_builds
 from builds.services.lease import show_lease
 from builds.services.permits import revoke_permits
 from builds.signals import build_started
-from tests.builds.farm import AT, attempt_of, claim_one, queue_build, take
+from tests.builds.farm import AT, attempt_of, claim_one, permit_all, queue_build, take
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +45,30 @@ def test_the_first_showing_takes_the_build(job: Job) -> None:
 def test_a_wrong_token_is_no_lease(job: Job) -> None:
     assert not show_lease(attempt_id=attempt_of(job).pk, token="guess", builder="", at=AT)
     assert attempt_of(job).state == AttemptState.LEASED
+
+
+def test_a_build_stops_when_its_permit_expires(job: Job, permit: Permit) -> None:
+    ends_at = AT + timedelta(hours=1)
+    Permit.objects.update(expires_at=ends_at)
+    take(job)
+
+    assert take(job, at=ends_at - timedelta(seconds=1))
+    assert not take(job, at=ends_at)
+
+    build = attempt_of(job).build
+    assert (build.state, build.outcome) == (BuildState.CANCELLED, Outcome.PERMIT_GONE)
+
+
+def test_a_build_goes_on_under_another_permit(job: Job, permit: Permit) -> None:
+    ends_at = AT + timedelta(hours=1)
+    Permit.objects.update(expires_at=ends_at)
+    other = permit_all(permit.project)
+    take(job)
+
+    assert take(job, at=ends_at)
+
+    build = attempt_of(job).build
+    assert (build.state, build.permit_id) == (BuildState.RUNNING, other.pk)
 
 
 def test_a_showing_is_one_query(
