@@ -3,6 +3,8 @@ from hypothesis import settings
 
 # How long an example takes says more of the machine than of the rule.
 settings.register_profile("patient", deadline=None)
+# As many examples as the test that looks at it says.
+settings.register_profile("long", settings.get_profile("patient"))
 settings.load_profile("patient")
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
