@@ -35,6 +35,16 @@ class SigningKeyInvalid(BuildsError):
         )
 
 
+class EnvelopeInvalid(BuildsError):
+    """What was said to be signed is not, or not by whom or as what it was said to be."""
+
+    code = "envelope-invalid"
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"The envelope does not hold: {detail}.")
+
+
 class ProvenanceInvalid(BuildsError):
     """A provenance that does not hold."""
 

@@ -19,3 +19,12 @@ permit_issued = Signal()
 
 permits_revoked = Signal()
 """`permits`, `reason`."""
+
+rule_added = Signal()
+"""`rule`: of diagnosis, by staff."""
+
+rule_retired = Signal()
+"""`code`, `by`."""
+
+failures_replayed = Signal()
+"""`replay`, `builds`: those that it queued."""

@@ -10,6 +10,9 @@ from django.dispatch import Signal
 file_published = Signal()
 # file: File, before: Standing, after: Standing, reason: str
 standing_changed = Signal()
+# project: Project, filenames: Sequence[str], decision: Decision | None, reason: str. Ours, of files
+# of ours; what it makes of their standings follows.
+files_decided = Signal()
 # project: Project, version: str, reason: str. Also when only the reason changed.
 release_yanked = Signal()
 # project: Project, version: str

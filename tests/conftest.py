@@ -1,5 +1,10 @@
+from collections.abc import Iterator
+
 import pytest
+from django.test import TransactionTestCase
 from hypothesis import settings
+
+from tests.portal.tampering import unguarded
 
 # How long an example takes says more of the machine than of the rule.
 settings.register_profile("patient", deadline=None)
@@ -16,3 +21,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         names = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or names & DATABASE_FIXTURES:
             item.add_marker("database")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ledger_can_be_emptied() -> Iterator[None]:
+    """Between tests that commit all tables are emptied: what the ledger's triggers refuse."""
+    empty = TransactionTestCase._fixture_teardown  # noqa: SLF001
+
+    def empty_unguarded(case: TransactionTestCase) -> None:
+        with unguarded():
+            empty(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_unguarded)
+        yield

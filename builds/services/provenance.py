@@ -10,7 +10,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.conf import settings
 
-from builds.errors import ProvenanceInvalid, SigningKeyInvalid, SigningKeyMissing
+from builds.errors import (
+    EnvelopeInvalid,
+    ProvenanceInvalid,
+    SigningKeyInvalid,
+    SigningKeyMissing,
+)
 from builds.models import Attempt
 from indexes.models import File
 from indexes.storage import BytesMissing, file_key, get_storage
@@ -59,20 +64,44 @@ def provenance_of(*, attempt: Attempt, filename: str, sha256: str) -> dict[str, 
     return sign(payload)
 
 
-def sign(payload: bytes) -> dict[str, Any]:
-    """Return the DSSE envelope of an in-toto payload.
+def sign(payload: bytes, *, payload_type: str = PAYLOAD_TYPE) -> dict[str, Any]:
+    """Return the DSSE envelope of a payload, an in-toto one unless its type says otherwise.
 
     Raises `SigningKeyMissing` or `SigningKeyInvalid`, which are the operator's to mend.
     """
     key = _signing_key()
-    signature = key.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
+    signature = key.sign(pre_authentication_encoding(payload_type, payload))
     return {
-        "payloadType": PAYLOAD_TYPE,
+        "payloadType": payload_type,
         "payload": base64.b64encode(payload).decode(),
         "signatures": [
             {"keyid": key_id(key.public_key()), "sig": base64.b64encode(signature).decode()}
         ],
     }
+
+
+def open_envelope(
+    envelope: Mapping[str, Any], *, payload_type: str, keys: Sequence[Ed25519PublicKey]
+) -> bytes:
+    """Return the payload that one of `keys` signed as being of that type.
+
+    Raises `EnvelopeInvalid`.
+    """
+    try:
+        claimed_type = str(envelope["payloadType"])
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        signatures = [
+            base64.b64decode(entry["sig"], validate=True) for entry in envelope["signatures"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise EnvelopeInvalid("it is no DSSE envelope") from error
+    signed = pre_authentication_encoding(claimed_type, payload)
+    if not any(_has_signed(key, signature, signed) for key in keys for signature in signatures):
+        known = " or ".join(key_id(key) for key in keys)
+        raise EnvelopeInvalid(f"no signature of it is by key {known}")
+    if claimed_type != payload_type:
+        raise EnvelopeInvalid(f"it is signed as {claimed_type}, not as {payload_type}")
+    return payload
 
 
 def verify_envelope(
@@ -82,20 +111,10 @@ def verify_envelope(
 
     `key` is this deployment's own unless another is given. Raises `ProvenanceInvalid`.
     """
-    key = key or public_key()
     try:
-        payload_type = str(envelope["payloadType"])
-        payload = base64.b64decode(envelope["payload"], validate=True)
-        signatures = [
-            base64.b64decode(entry["sig"], validate=True) for entry in envelope["signatures"]
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ProvenanceInvalid(filename, "it is no DSSE envelope") from error
-    signed = pre_authentication_encoding(payload_type, payload)
-    if not any(_has_signed(key, signature, signed) for signature in signatures):
-        raise ProvenanceInvalid(filename, f"no signature of it is by key {key_id(key)}")
-    if payload_type != PAYLOAD_TYPE:
-        raise ProvenanceInvalid(filename, f"it is signed as {payload_type}, no in-toto statement")
+        payload = open_envelope(envelope, payload_type=PAYLOAD_TYPE, keys=[key or public_key()])
+    except EnvelopeInvalid as error:
+        raise ProvenanceInvalid(filename, error.detail) from error
     statement: dict[str, Any] = json.loads(payload)
     if statement.get("predicateType") != PREDICATE_TYPE:
         raise ProvenanceInvalid(filename, "its predicate is no SLSA provenance v1")
@@ -129,7 +148,11 @@ def public_key() -> Ed25519PublicKey:
     """
     if not settings.AFFINEUR_PUBLIC_KEY:
         return _signing_key().public_key()
-    path = Path(settings.AFFINEUR_PUBLIC_KEY)
+    return read_public_key(Path(settings.AFFINEUR_PUBLIC_KEY))
+
+
+def read_public_key(path: Path) -> Ed25519PublicKey:
+    """Return the key of a PEM file. Raises `SigningKeyMissing` or `SigningKeyInvalid`."""
     try:
         key = load_pem_public_key(path.read_bytes())
     except FileNotFoundError as error:

@@ -29,7 +29,7 @@ from builds.models import Attempt, Build, LogChunk, Replay, Replayed
 from builds.services.conclude import sources_of_build, steps_tried, words_of_proof
 from builds.services.plan import Work, facts_of, gaps_among, key_of, permitted_works, queue_works
 from builds.services.rules import add_rule, current_rules
-from builds.signals import builds_queued
+from builds.signals import builds_queued, failures_replayed
 
 BATCH = 200
 LOG_READ = 1 << 20
@@ -128,6 +128,7 @@ def replay(*, cause: Cause, subject: str, by: str, at: datetime, reads_logs: boo
     )
     if queued:
         transaction.on_commit(dispatch.wake)
+    failures_replayed.send(Replay, replay=made, builds=[build for build, _ in queued])
     return made
 
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from builds.domain.learnt import RuleInvalid, learnt_rule
 from builds.domain.rules import RULES, Rule
 from builds.models import LearntRule
+from builds.signals import rule_added, rule_retired
 
 _FACTS = ("code", "pattern", "stage", "turn", "explanation", "remedy", "argument")
 
@@ -45,6 +46,7 @@ def add_rule(
             rule.save(force_insert=True)
     except IntegrityError as error:
         raise RuleInvalid("code", f"{code} is another rule's already: choose another.") from error
+    rule_added.send(LearntRule, rule=rule)
     return rule
 
 
@@ -54,9 +56,12 @@ def learnt_rules() -> QuerySet[LearntRule]:
 
 
 @transaction.atomic
-def retire_rule(*, code: str, at: datetime) -> bool:
+def retire_rule(*, code: str, by: str, at: datetime) -> bool:
     """Judge by this rule no longer; False when nothing was. Its code is not used again."""
-    return bool(LearntRule.objects.filter(code=code, retired_at=None).update(retired_at=at))
+    is_retired = bool(LearntRule.objects.filter(code=code, retired_at=None).update(retired_at=at))
+    if is_retired:
+        rule_retired.send(LearntRule, code=code, by=by)
+    return is_retired
 
 
 # The rows are few and rarely change; their patterns are compiled once.

@@ -38,6 +38,13 @@ def decide(*, files: QuerySet[File], decision: Decision | None, reason: str, at:
             decision="" if decision is None else decision.value,
             decision_reason="" if decision is None else reason,
         )
+        signals.files_decided.send(
+            File,
+            project=project,
+            filenames=list(of_project.values_list("filename", flat=True)),
+            decision=decision,
+            reason=reason,
+        )
         update_standings(project=project)
         render_pages(project=project, at=at)
     return len(chosen)

@@ -22,9 +22,15 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at run ti
     readonly_fields = ["signed_in_for_development", "last_login", "date_joined"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """A user of the development sign-in is given no power: the database refuses it too."""
+        """A user of the development sign-in is given no power: the database refuses it too.
+
+        The ledger names people by their usernames, so nobody is given another.
+        """
         fields = super().get_readonly_fields(request, obj)
-        if obj is not None and obj.signed_in_for_development:
+        if obj is None:
+            return fields
+        fields = [*fields, "username"]
+        if obj.signed_in_for_development:
             return [*fields, "is_staff", "is_superuser", "groups", "user_permissions"]
         return fields
 
@@ -39,6 +45,8 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Revoke at once")
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        by = request.user
+        assert isinstance(by, User)  # noqa: S101  # the admin lets in nobody else
         for token in queryset:
-            revoke_token(token=token, at=timezone.now())
+            revoke_token(token=token, by=by, at=timezone.now())
         self.message_user(request, f"Revoked: {queryset.count()}.")

@@ -24,6 +24,7 @@ from portal.errors import (
     UnknownScope,
     UsernameTaken,
 )
+from portal.ledger.services import record
 
 TOKEN_PREFIX = "aff_"  # noqa: S105  # the mark that secret scanners look for, no secret
 _SHOWN = len(TOKEN_PREFIX) + 6
@@ -66,13 +67,21 @@ def issue_token(
         created_at=at,
         expires_at=expires_at,
     )
+    facts = {
+        "token": str(token.pk),
+        "scopes": token.scopes,
+        "expires_at": expires_at.isoformat() if expires_at else None,
+    }
+    record(actor=user.username, verb="token-issued", project="", facts=facts, at=at)
     return token, secret
 
 
 @transaction.atomic
-def revoke_token(*, token: ApiToken, at: datetime) -> None:
+def revoke_token(*, token: ApiToken, by: User, at: datetime) -> None:
     """End a token at once; a second time changes nothing."""
-    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=at)
+    if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=at):
+        facts = {"token": str(token.pk)}
+        record(actor=by.username, verb="token-revoked", project="", facts=facts, at=at)
     token.refresh_from_db(fields=["revoked_at"])
 
 

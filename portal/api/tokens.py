@@ -83,7 +83,7 @@ class TokenViewSet(ApiViewSet):
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         """Revoke it: it stays in the list, and opens nothing any more."""
-        revoke_token(token=self.get_object(), at=timezone.now())
+        revoke_token(token=self.get_object(), by=self.person, at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -16,12 +16,13 @@ from portal.api.builds import BuildViewSet
 from portal.api.consents import ConsentsOfProjectViewSet, ConsentViewSet
 from portal.api.development import DevelopmentSignInViewSet
 from portal.api.files import FileViewSet, ProvenanceKeyViewSet
-from portal.api.ledger import LedgerViewSet
+from portal.api.ledger import CheckpointViewSet, LedgerViewSet, PublicLedgerViewSet
 from portal.api.me import MeViewSet
 from portal.api.problems import ProblemKindViewSet
 from portal.api.projects import ProjectViewSet
 from portal.api.proofs import ProofsOfProjectViewSet, ProofViewSet
 from portal.api.recipes import RecipeEditsViewSet, RecipeViewSet
+from portal.api.register import RegisterViewSet
 from portal.api.requests import RequestViewSet
 from portal.api.tokens import TokenViewSet
 
@@ -64,6 +65,8 @@ urlpatterns = [
     ),
     path("files/", FileViewSet.as_view(LIST)),
     path("files/<str:filename>/", FileViewSet.as_view(RETRIEVE)),
+    path("ledger/", PublicLedgerViewSet.as_view(LIST)),
+    path("ledger/checkpoints/", CheckpointViewSet.as_view(LIST)),
     path("me/", MeViewSet.as_view(LIST)),
     path("problems/", ProblemKindViewSet.as_view(LIST)),
     path("problems/<slug:code>/", ProblemKindViewSet.as_view(RETRIEVE)),
@@ -82,6 +85,7 @@ urlpatterns = [
     path("proofs/<uuid:pk>/", ProofViewSet.as_view(RETRIEVE)),
     path("proofs/<uuid:pk>/check/", ProofViewSet.as_view({"post": "check"})),
     path("provenance/key/", ProvenanceKeyViewSet.as_view(LIST)),
+    path("register/", RegisterViewSet.as_view(LIST)),
     path("requests/", RequestViewSet.as_view(LIST_AND_CREATE)),
     path("requests/<uuid:pk>/", RequestViewSet.as_view(RETRIEVE)),
     path("schema/", committed_schema),

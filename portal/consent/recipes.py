@@ -70,7 +70,7 @@ def edit_recipe(*, user: User, project: Project, text: str, reason: str, at: dat
         facts={
             "version": change.after.version,
             "in_force": change.after.origin.value,
-            "text": text.strip(),
+            "text": text.strip().replace("\r\n", "\n"),
             "reason": reason.strip(),
             "replay": str(made.pk),
         },

@@ -13,7 +13,10 @@ GENESIS = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An entry as it is hashed: everything it says, and the hash of the one before."""
+    """An entry as it is hashed: everything it says, and the hash of the one before.
+
+    `salt` keeps the hash, which everybody sees, from telling by trial what only owners see.
+    """
 
     sequence: int
     at: datetime
@@ -22,22 +25,22 @@ class Link:
     project: str
     facts: dict[str, Any]
     previous_hash: str
+    salt: str = ""
 
     def hash(self) -> str:
         """SHA-256 of the RFC 8785 canonical JSON, in hexadecimal."""
-        return hashlib.sha256(
-            rfc8785.dumps(
-                {
-                    "sequence": self.sequence,
-                    "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
-                    "actor": self.actor,
-                    "verb": self.verb,
-                    "project": self.project,
-                    "facts": self.facts,
-                    "previous_hash": self.previous_hash,
-                }
-            )
-        ).hexdigest()
+        said = {
+            "sequence": self.sequence,
+            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "actor": self.actor,
+            "verb": self.verb,
+            "project": self.project,
+            "facts": self.facts,
+            "previous_hash": self.previous_hash,
+        }
+        if self.salt:
+            said["salt"] = self.salt
+        return hashlib.sha256(rfc8785.dumps(said)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

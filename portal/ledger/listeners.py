@@ -7,10 +7,10 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from builds import signals as builds_signals
-from builds.models import Attempt, Build, Permit
+from builds.models import Attempt, Build, LearntRule, Permit, Replay
 from indexes import signals as indexes_signals
 from indexes.models import File, Project
-from portal.ledger.services import record_all
+from portal.ledger.services import record, record_all
 
 BUILDS = "builds"
 INDEXES = "indexes"
@@ -112,6 +112,45 @@ def release_was_unyanked(project: Project, version: str, **_kwargs: Any) -> None
 def project_status_has_changed(project: Project, before: str, after: str, **_kwargs: Any) -> None:
     facts = {"before": str(before), "after": str(after)}
     _write(INDEXES, "project-status-changed", project, facts)
+
+
+@receiver(indexes_signals.files_decided)
+def files_were_decided(
+    project: Project, filenames: Sequence[str], decision: str | None, reason: str, **_kwargs: Any
+) -> None:
+    facts = {"filenames": list(filenames), "decision": str(decision or ""), "reason": reason}
+    _write(INDEXES, "files-decided", project, facts)
+
+
+@receiver(builds_signals.rule_added)
+def rule_was_added(rule: LearntRule, **_kwargs: Any) -> None:
+    facts = {
+        "rule": rule.code,
+        "pattern": rule.pattern,
+        "stage": rule.stage,
+        "turn": rule.turn,
+        "remedy": rule.remedy,
+        "argument": rule.argument,
+    }
+    record(actor=rule.by, verb="rule-added", project="", facts=facts, at=rule.created_at)
+
+
+@receiver(builds_signals.rule_retired)
+def rule_was_retired(code: str, by: str, **_kwargs: Any) -> None:
+    facts = {"rule": code}
+    record(actor=by, verb="rule-retired", project="", facts=facts, at=timezone.now())
+
+
+@receiver(builds_signals.failures_replayed)
+def failures_were_replayed(replay: Replay, builds: Sequence[Build], **_kwargs: Any) -> None:
+    """Each build that it queued has an entry of its own besides."""
+    facts = {
+        "replay": str(replay.pk),
+        "cause": replay.cause,
+        "subject": replay.subject,
+        "builds": len(builds),
+    }
+    record(actor=replay.by, verb="replayed", project="", facts=facts, at=replay.created_at)
 
 
 def _release(build: Build) -> dict[str, Any]:

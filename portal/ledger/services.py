@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from portal.ledger.chain import GENESIS, Broken, Link, broken_link
 from portal.ledger.models import Entry, Head
+from portal.ledger.signals import recorded
 
 BATCH = 200
 """Entries written in one query."""
@@ -17,9 +18,11 @@ BATCH = 200
 def record(*, actor: str, verb: str, project: str, facts: dict[str, Any], at: datetime) -> Entry:
     """Write an act into the transaction that is under way; it is chained when that commits.
 
-    `verb` is a stable code such as "consent-given"; `facts` is JSON.
+    `verb` is a stable code of `portal.ledger.verbs`; `facts` is JSON; `project` is empty when the
+    act is on none.
     """
     entry = Entry.objects.create(actor=actor, verb=verb, project=project, facts=facts, at=at)
+    recorded.send(Entry, entries=[entry])
     transaction.on_commit(seal, robust=True)
     return entry
 
@@ -28,13 +31,14 @@ def record_all(
     *, actor: str, verb: str, acts: Sequence[tuple[str, Mapping[str, Any]]], at: datetime
 ) -> None:
     """Write one act on each (project, with its facts), as `record` does, in few queries."""
-    Entry.objects.bulk_create(
+    entries = Entry.objects.bulk_create(
         [
             Entry(actor=actor, verb=verb, project=project, facts=dict(facts), at=at)
             for project, facts in acts
         ],
         batch_size=BATCH,
     )
+    recorded.send(Entry, entries=entries)
     transaction.on_commit(seal, robust=True)
 
 
@@ -43,12 +47,12 @@ def seal() -> int:
 
     A process that dies before it gets here loses nothing: the next one chains its entries too.
     """
-    if not _unsealed().exists():
+    if not unsealed().exists():
         return 0
     with transaction.atomic():
         Head.objects.get_or_create(id=1, defaults={"hash": GENESIS})
         head = Head.objects.select_for_update().get(id=1)
-        entries = list(_unsealed().order_by("pk"))
+        entries = list(unsealed().order_by("pk"))
         for entry in entries:
             link = _link(entry, sequence=head.sequence + 1, previous_hash=head.hash)
             head.sequence, head.hash = link.sequence, link.hash()
@@ -60,12 +64,28 @@ def seal() -> int:
     return len(entries)
 
 
-def verify_chain() -> Broken | None:
+def public_entries(*, project: str = "") -> QuerySet[Entry]:
+    """What was done to one project, or to all: what is on none concerns its person only."""
+    entries = (
+        Entry.objects.filter(project=project) if project else Entry.objects.exclude(project="")
+    )
+    return entries.order_by("-pk")
+
+
+def end_of_chain() -> tuple[int, str]:
+    """How many entries are chained, and the hash of the last."""
+    head = Head.objects.filter(id=1).first()
+    return (head.sequence, head.hash) if head else (0, GENESIS)
+
+
+def verify_chain(signed: Mapping[int, str] | None = None) -> Broken | None:
     """The first place where the ledger is not what was written, or None.
 
     Changed, missing, reordered and inserted entries break a hash or the count; the head tells
-    when the newest were cut off.
+    when the newest were cut off, and so does `signed`, the hashes that checkpoints give by
+    sequence, when the head was set back too.
     """
+    signed = signed or {}
     sequence, hash_ = 0, GENESIS
     sealed = Entry.objects.filter(sequence__isnull=False).order_by("sequence")
     for entry in sealed.iterator(chunk_size=2000):
@@ -76,21 +96,24 @@ def verify_chain() -> Broken | None:
         if broken:
             return broken
         sequence, hash_ = link.sequence, entry.hash or ""
-    head = Head.objects.filter(id=1).first()
-    if (head.sequence if head else 0) > sequence:
+        if signed.get(sequence, hash_) != hash_:
+            return Broken(sequence, "is not the one that a checkpoint has signed")
+    last, ended_so = end_of_chain()
+    if max(last, *signed, 0) > sequence:
         return Broken(sequence + 1, "is missing")
-    if (head.hash if head else GENESIS) != hash_:
+    if ended_so != hash_:
         return Broken(sequence, "is not where the ledger ended")
     return None
+
+
+def unsealed() -> QuerySet[Entry]:
+    """Written, and not chained yet."""
+    return Entry.objects.filter(sequence=None)
 
 
 def entries_of(project: str) -> QuerySet[Entry]:
     """What was done to a project, newest first."""
     return Entry.objects.filter(project=project).order_by("-pk")
-
-
-def _unsealed() -> QuerySet[Entry]:
-    return Entry.objects.filter(sequence=None)
 
 
 def _link(entry: Entry, *, sequence: int, previous_hash: str) -> Link:
@@ -102,4 +125,5 @@ def _link(entry: Entry, *, sequence: int, previous_hash: str) -> Link:
         project=entry.project,
         facts=entry.facts,
         previous_hash=previous_hash,
+        salt=entry.salt,
     )

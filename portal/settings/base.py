@@ -64,6 +64,8 @@ INSTALLED_APPS = [
     "portal.consent",
     "portal.ledger",
     "portal.requests",
+    "portal.notices",
+    "portal.audit",
     "portal.api",
     "portal.web",
     "builds",
@@ -224,6 +226,9 @@ CELERY_BEAT_SCHEDULE = {
     "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 300.0},
     "replan": {"task": "portal.replan_requests", "schedule": 300.0},
     "end-development": {"task": "portal.end_development_permits", "schedule": 300.0},
+    "checkpoint": {"task": "portal.make_checkpoint", "schedule": 900.0},
+    "deliver-notices": {"task": "portal.deliver_notices", "schedule": 15.0},
+    "remind-of-lapse": {"task": "portal.remind_of_lapse", "schedule": 3600.0},
 }
 
 LOGGING = {

@@ -110,7 +110,7 @@ def show(request: HttpRequest) -> HttpResponse:
 @require_POST
 @for_administrators
 def retire(request: HttpRequest, code: str) -> HttpResponse:
-    if not retire_rule(code=code, at=timezone.now()):
+    if not retire_rule(code=code, by=account(request).username, at=timezone.now()):
         message = f"There is no rule {code} that was added here."
         raise Http404(message)
     messages.success(request, f"Failures are judged by the rule {code} no longer.")

@@ -112,6 +112,6 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @login_required
 def revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
     token = get_object_or_404(ApiToken, pk=token_id, user=account(request))
-    revoke_token(token=token, at=timezone.now())
+    revoke_token(token=token, by=token.user, at=timezone.now())
     messages.success(request, f"The token {token.name} is revoked. Nothing can use it any more.")
     return redirect("web:tokens")

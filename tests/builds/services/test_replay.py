@@ -234,9 +234,9 @@ def test_a_code_that_no_rule_has_is_told(db: None) -> None:
 def test_a_retired_rule_judges_no_more(fail) -> None:
     fail()
     learn()
-    assert retire_rule(code="frobnicator-missing", at=AT)
+    assert retire_rule(code="frobnicator-missing", by="root", at=AT)
     assert all(rule.code != "frobnicator-missing" for rule in current_rules())
-    assert not retire_rule(code="frobnicator-missing", at=AT)
+    assert not retire_rule(code="frobnicator-missing", by="root", at=AT)
     with pytest.raises(RuleInvalid, match="another rule's already"):
         learn()
 

@@ -111,8 +111,8 @@ def test_an_expired_token_is_nobodys(maintainer):
 
 def test_a_revoked_token_is_nobodys_at_once(maintainer):
     token, secret = issue(maintainer)
-    revoke_token(token=token, at=AT)
-    revoke_token(token=token, at=LATER)
+    revoke_token(token=token, by=token.user, at=AT)
+    revoke_token(token=token, by=token.user, at=LATER)
     assert token.revoked_at == AT
     assert authenticate_token(secret=secret, at=AT) is None
 

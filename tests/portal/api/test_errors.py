@@ -20,6 +20,7 @@ NOT_FOR_PEOPLE = {
     "bytes-differ",
     "bytes-missing",
     "download-failed",
+    "envelope-invalid",
     "file-not-served",
     "filename-taken",
     "indexes-error",

@@ -1,0 +1,83 @@
+"""What entries say, in words, and how much of it the public sees. Pure.
+
+People act under names that only a project's owners see. Of facts the public sees those listed
+here; of a verb that is not listed it sees that it happened.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MACHINES = frozenset({"builds", "indexes", "portal"})
+"""Actors that are parts of the machine; any other is a person."""
+SOMEBODY = "a person"
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    words: str
+    public: tuple[str, ...] = ()
+    """Names of the facts that everybody sees."""
+
+
+_RELEASE = ("build", "version", "target")
+_SCOPE = ("specifiers", "targets", "channels", "expires_at")
+
+VERBS: Mapping[str, Verb] = {
+    "build-ended": Verb("a build ended", (*_RELEASE, "state", "outcome")),
+    "build-queued": Verb("a build was queued", (*_RELEASE, "sdist_sha256")),
+    "build-started": Verb("a build was started", (*_RELEASE, "attempt", "builder")),
+    "consent-given": Verb(
+        "consent was given",
+        ("capacity", "agreements", "covers_new_releases", "licence_expression", *_SCOPE),
+    ),
+    "consent-revoked": Verb(
+        "consent was taken back",
+        ("afterwards", "permits", "builds_cancelled", "files_withdrawn"),
+    ),
+    "file-published": Verb("a wheel was published", ("filename", "sha256", "build")),
+    "files-decided": Verb("a standing of wheels was decided", ("filenames", "decision", "reason")),
+    "permit-issued": Verb("a permit was issued", _SCOPE),
+    "permit-revoked": Verb("a permit was taken back"),
+    "project-status-changed": Verb("the project's status changed upstream", ("before", "after")),
+    "proof-expired": Verb("a proof of ownership ran out", ("method",)),
+    "proof-pending": Verb("a proof of ownership was begun", ("method",)),
+    "proof-proven": Verb("ownership was proven", ("method", "is_for_development")),
+    "proof-refused": Verb("a proof of ownership was refused", ("method",)),
+    "recipe-changed": Verb("the recipe was changed", ("version", "in_force", "text", "reason")),
+    "release-unyanked": Verb("upstream took a yank back", ("version",)),
+    "release-yanked": Verb("upstream yanked a release", ("version", "reason")),
+    "replayed": Verb("failures were made to run again", ("cause", "subject", "builds")),
+    "request-made": Verb("wheels were asked for", ("specifiers", "targets")),
+    "rule-added": Verb("a rule of diagnosis was added", ("rule",)),
+    "rule-retired": Verb("a rule of diagnosis was retired", ("rule",)),
+    "standing-changed": Verb(
+        "the standing of a wheel changed", ("filename", "before", "after", "reason")
+    ),
+    "token-issued": Verb("a token was made"),
+    "token-revoked": Verb("a token was revoked"),
+}
+
+
+def words_of(verb: str) -> str:
+    known = VERBS.get(verb)
+    return known.words if known else verb.replace("-", " ")
+
+
+def public_actor(actor: str) -> str:
+    """Who acted, as everybody is told.
+
+    >>> public_actor("builds"), public_actor("ada")
+    ('builds', 'a person')
+    """
+    return actor if actor in MACHINES else SOMEBODY
+
+
+def public_facts(verb: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What everybody is told of an act.
+
+    >>> public_facts("proof-proven", {"method": "release-challenge", "user": "ada"})
+    {'method': 'release-challenge'}
+    """
+    known = VERBS.get(verb)
+    return {name: facts[name] for name in known.public if name in facts} if known else {}
