@@ -158,6 +158,41 @@ class ProofNeeded(PortalError):
         )
 
 
+# Notices.
+
+
+class InvalidWebhook(PortalError):
+    code = "invalid-webhook"
+
+    def __init__(self, url: str, problem: str) -> None:
+        self.url = url
+        self.problem = problem
+        super().__init__(f"Nothing can be sent to {url[:200]!r}: {problem}.")
+
+
+class NothingToReplay(PortalError):
+    """A delivery that still waits, or whose webhook has ended."""
+
+    code = "nothing-to-replay"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"This notice about {project} is not sent again: it waits to be sent, or its webhook"
+            " was ended."
+        )
+
+
+class UnsubscribeInvalid(PortalError):
+    code = "unsubscribe-invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link is not one of ours, or was cut short: copy all of it from the e-mail, or"
+            " sign in and choose what you are told of."
+        )
+
+
 # Consent.
 
 

@@ -24,6 +24,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "invalid-token": HTTPStatus.BAD_REQUEST,
     "invalid-username": HTTPStatus.BAD_REQUEST,
     "invalid-version": HTTPStatus.BAD_REQUEST,
+    "invalid-webhook": HTTPStatus.BAD_REQUEST,
     "licence-needed": HTTPStatus.BAD_REQUEST,
     "proof-fact-missing": HTTPStatus.BAD_REQUEST,
     "recipe-invalid": HTTPStatus.BAD_REQUEST,
@@ -33,6 +34,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "unknown-proof-method": HTTPStatus.BAD_REQUEST,
     "unknown-scope": HTTPStatus.BAD_REQUEST,
     "unknown-target": HTTPStatus.BAD_REQUEST,
+    "unsubscribe-invalid": HTTPStatus.BAD_REQUEST,
     # Somebody else's turn, or another step first.
     "administrator-needed": HTTPStatus.FORBIDDEN,
     "consent-needed": HTTPStatus.FORBIDDEN,
@@ -45,6 +47,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "agreement-not-accepted": HTTPStatus.CONFLICT,
     "append-only": HTTPStatus.CONFLICT,
     "consent-ended": HTTPStatus.CONFLICT,
+    "nothing-to-replay": HTTPStatus.CONFLICT,
     "username-taken": HTTPStatus.CONFLICT,
     # Later, or slower.
     "checked-just-now": HTTPStatus.TOO_MANY_REQUESTS,

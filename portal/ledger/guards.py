@@ -48,15 +48,23 @@ def _postgresql() -> Sequence[str]:
     columns = ", ".join(f'{{0}}."{column}"' for column in SAID)
     changes = f"({columns.format('NEW')}) IS DISTINCT FROM ({columns.format('OLD')})"
     return [
-        "CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS"
-        f" $$ BEGIN RAISE EXCEPTION '{_REFUSAL}' USING ERRCODE = 'restrict_violation'; END $$",
-        "CREATE TRIGGER ledger_entry_update BEFORE UPDATE ON ledger_entry FOR EACH ROW"
-        f" WHEN (OLD.sequence IS NOT NULL OR NEW.sequence IS NULL OR {changes})"
-        " EXECUTE FUNCTION ledger_refuse()",
-        "CREATE TRIGGER ledger_entry_delete BEFORE DELETE ON ledger_entry FOR EACH ROW"
-        " EXECUTE FUNCTION ledger_refuse()",
-        "CREATE TRIGGER ledger_checkpoint_update BEFORE UPDATE OR DELETE ON ledger_checkpoint"
-        " FOR EACH ROW EXECUTE FUNCTION ledger_refuse()",
+        (
+            "CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE EXCEPTION '{_REFUSAL}' USING ERRCODE = 'restrict_violation'; END $$"
+        ),
+        (
+            "CREATE TRIGGER ledger_entry_update BEFORE UPDATE ON ledger_entry FOR EACH ROW"
+            f" WHEN (OLD.sequence IS NOT NULL OR NEW.sequence IS NULL OR {changes})"
+            " EXECUTE FUNCTION ledger_refuse()"
+        ),
+        (
+            "CREATE TRIGGER ledger_entry_delete BEFORE DELETE ON ledger_entry FOR EACH ROW"
+            " EXECUTE FUNCTION ledger_refuse()"
+        ),
+        (
+            "CREATE TRIGGER ledger_checkpoint_update BEFORE UPDATE OR DELETE ON ledger_checkpoint"
+            " FOR EACH ROW EXECUTE FUNCTION ledger_refuse()"
+        ),
         *(
             f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
             " EXECUTE FUNCTION ledger_refuse()"

@@ -43,6 +43,29 @@ def database_from(url: str) -> dict[str, Any]:
     raise ValueError(message)
 
 
+def mailer_from(url: str) -> dict[str, Any]:
+    """`smtp://user:password@host:port` (STARTTLS) or `smtps://…` (TLS) as a MAILERS entry."""
+    from urllib.parse import unquote, urlsplit  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    if parts.scheme not in {"smtp", "smtps"}:
+        message = f"AFFINEUR_EMAIL: {parts.scheme}: is neither smtp: nor smtps:"
+        raise ValueError(message)
+    is_tls = parts.scheme == "smtps"
+    return {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": parts.hostname or "",
+            "port": parts.port or (465 if is_tls else 587),
+            "username": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+            "use_ssl": is_tls,
+            "use_tls": not is_tls,
+            "timeout": 20,
+        },
+    }
+
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -99,6 +122,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "portal.web.context.deployment",
+                "portal.web.context.notices",
             ]
         },
     }
@@ -242,6 +266,9 @@ LOGGING = {
     "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
 }
 
+# Whom e-mail to people comes from.
+DEFAULT_FROM_EMAIL = os.environ.get("AFFINEUR_EMAIL_FROM", "Affineur <affineur@localhost>")
+
 # Whether this deployment may use development sign-in and attest without an administrator.
 AFFINEUR_DEVELOPMENT = False
 # The simple index that we follow, with a trailing slash.
@@ -260,7 +287,7 @@ AFFINEUR_S3_ENDPOINT = os.environ.get("AFFINEUR_S3_ENDPOINT", "")
 AFFINEUR_S3_REGION = os.environ.get("AFFINEUR_S3_REGION", "us-east-1")
 # Label of our build tags: the wheel is `name-1.0-1{label}-py3-none-any.whl` (PEP 427).
 AFFINEUR_BUILD_LABEL = os.environ.get("AFFINEUR_BUILD_LABEL", "affineur")
-# Ed25519 key that signs provenance, PEM (PKCS 8); made on first use by the embedded deployment.
+# Ed25519 key that signs provenance and checkpoints of the ledger, PEM (PKCS 8); made on first use by the embedded deployment.
 AFFINEUR_SIGNING_KEY = Path(
     os.environ.get("AFFINEUR_SIGNING_KEY", DATA_DIR / "keys" / "provenance.pem")
 )

@@ -23,6 +23,9 @@ AFFINEUR_PUBLIC_URL = _required("AFFINEUR_PUBLIC_URL")
 AFFINEUR_CONTROL_URL = os.environ.get("AFFINEUR_CONTROL_URL", AFFINEUR_PUBLIC_URL)
 AFFINEUR_CONTACT = _required("AFFINEUR_CONTACT")
 DATABASES = {"default": database_from(_required("AFFINEUR_DATABASE"))}
+# Whose project is touched is told: a deployment that cannot does not start.
+MAILERS = {"default": mailer_from(_required("AFFINEUR_EMAIL"))}
+DEFAULT_FROM_EMAIL = _required("AFFINEUR_EMAIL_FROM")
 CELERY_BROKER_URL = _required("AFFINEUR_BROKER")
 # Several web processes count requests and failed sign-ins together: in the database, because
 # every deployment has one. `migrate` makes the table.

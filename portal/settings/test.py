@@ -13,6 +13,7 @@ AFFINEUR_PUBLIC_URL = "http://testserver"
 AFFINEUR_CONTROL_URL = "http://testserver"
 AFFINEUR_STORAGE = "memory"
 CELERY_BROKER_URL = "memory://"
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

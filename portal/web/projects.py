@@ -1,12 +1,9 @@
-"""A project: its coverage, its releases one by one, and what was done to it."""
+"""A project: its coverage, and its releases one by one."""
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -15,9 +12,7 @@ from builds.services.coverage import coverage
 from builds.services.plan import preview
 from indexes.domain.names import parse_project_name
 from indexes.models import File, Project
-from portal.accounts.services import is_administrator
 from portal.consent.services import live_consents
-from portal.ledger.services import entries_of
 from portal.ownership.services import has_proof
 from portal.requests.services import demand
 from portal.web.addresses import file_url, overlay_url
@@ -25,8 +20,6 @@ from portal.web.lookup import find_project
 from portal.web.matrix import matrix_of
 from portal.web.people import signed_in
 from portal.web.problems import explained
-
-PER_PAGE = 100
 
 
 @require_safe
@@ -80,27 +73,6 @@ def release(request: HttpRequest, name: str, version: str) -> HttpResponse:
         "consents": live_consents(project, at=timezone.now()),
     }
     return render(request, "web/release.html", context)
-
-
-@require_safe
-@explained
-def ledger(request: HttpRequest, name: str) -> HttpResponse:
-    """Every act on the project, for who has proven to own it."""
-    project = find_project(request, name, at=timezone.now())
-    user = signed_in(request)
-    if user is None:
-        return redirect(f"{reverse('account_login')}?next={request.path}")
-    if (
-        not is_administrator(user)
-        and has_proof(user=user, project=project, at=timezone.now()) is None
-    ):
-        message = (
-            f"The ledger of {project.name} is for its proven owners. It is your turn: prove that"
-            " you own the project, then come back."
-        )
-        raise PermissionDenied(message)
-    page = Paginator(entries_of(project.name), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "web/ledger.html", {"project": project, "page": page})
 
 
 def _common(request: HttpRequest, project: Project) -> dict[str, Any]:

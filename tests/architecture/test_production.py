@@ -17,6 +17,8 @@ PRODUCTION = {
     "AFFINEUR_CONTACT": "operator@affineur.example",
     "AFFINEUR_DATABASE": "sqlite:///nowhere.sqlite3",
     "AFFINEUR_BROKER": "memory://",
+    "AFFINEUR_EMAIL": "smtp://mail.example",
+    "AFFINEUR_EMAIL_FROM": "affineur@affineur.example",
 }
 
 

@@ -158,7 +158,7 @@ def test_a_decision_is_followed_and_taken_back(farm, ours, decision, standing, h
     assert standing_of(ours) == (standing, "ours")
     assert decide(files=files, decision=None, reason="", at=farm.now) == 1
     assert standing_of(ours) == (Standing.LISTED, "")
-    assert [name for name, _ in heard] == ["standing_changed"] * 2
+    assert [name for name, _ in heard] == ["files_decided", "standing_changed"] * 2
 
 
 def test_a_withdrawn_file_leaves_every_page(farm, ours):

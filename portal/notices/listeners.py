@@ -1,0 +1,109 @@
+"""What is recorded in the ledger, told to whom it concerns in the same transaction."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Q
+from django.dispatch import receiver
+
+from builds.domain.states import BuildState
+from builds.models import Build
+from indexes.models import File, Project
+from portal.accounts.models import User
+from portal.consent.services import live_consents
+from portal.ledger.models import Entry
+from portal.ledger.signals import recorded
+from portal.notices.kinds import Kind
+from portal.notices.services import notify, owners_of
+
+
+@receiver(recorded)
+def acts_were_recorded(entries: Sequence[Entry], **_kwargs: Any) -> None:
+    for entry in entries:
+        tell = _TELLERS.get(entry.verb)
+        if tell:
+            tell(entry)
+
+
+def _consent_asked(entry: Entry) -> None:
+    project = _project(entry)
+    if live_consents(project, at=entry.at).exists():
+        return
+    owners = owners_of(project, at=entry.at).exclude(username=entry.actor)
+    _tell(Kind.CONSENT_ASKED, entry, project, owners, {"request": entry.facts["request"]})
+
+
+def _consent_given(entry: Entry) -> None:
+    _tell_of_consent(Kind.CONSENT_GIVEN, entry)
+
+
+def _consent_revoked(entry: Entry) -> None:
+    _tell_of_consent(Kind.CONSENT_REVOKED, entry, reason=entry.facts.get("reason", ""))
+
+
+def _tell_of_consent(kind: Kind, entry: Entry, **about: Any) -> None:
+    """Owners, who gave it, and who asked for wheels."""
+    project = _project(entry)
+    concerned = owners_of(project, at=entry.at) | User.objects.filter(is_active=True).filter(
+        Q(requests__project=project) | Q(consents=entry.facts["consent"])
+    )
+    _tell(kind, entry, project, concerned, {"consent": entry.facts["consent"], **about})
+
+
+def _build_ended(entry: Entry) -> None:
+    kind = {
+        BuildState.PUBLISHED.value: Kind.BUILD_FINISHED,
+        BuildState.FAILED.value: Kind.BUILD_FAILED,
+    }.get(entry.facts["state"])
+    if kind is None:
+        return
+    build = Build.objects.select_related("project").get(pk=entry.facts["build"])
+    concerned = owners_of(build.project, at=entry.at) | User.objects.filter(
+        is_active=True, requests__builds=build
+    )
+    about = {
+        "build": str(build.pk),
+        "version": build.version,
+        "target": build.target,
+        "filename": build.filename,
+        "outcome": build.outcome,
+        "message": build.message,
+    }
+    _tell(kind, entry, build.project, concerned, about)
+
+
+def _release_yanked(entry: Entry) -> None:
+    project, version = _project(entry), entry.facts["version"]
+    if not File.objects.filter(project=project, version=version).exists():
+        return
+    concerned = owners_of(project, at=entry.at) | User.objects.filter(
+        is_active=True, requests__builds__project=project, requests__builds__version=version
+    )
+    about = {"version": version, "reason": entry.facts["reason"]}
+    _tell(Kind.YANK_MIRRORED, entry, project, concerned, about)
+
+
+def _tell(
+    kind: Kind, entry: Entry, project: Project, people: Iterable[User], about: Mapping[str, Any]
+) -> None:
+    notify(
+        kind=kind,
+        project=project,
+        about=about,
+        people=people,
+        event=f"entry {entry.pk}",
+        at=entry.at,
+    )
+
+
+def _project(entry: Entry) -> Project:
+    return Project.objects.get(name=entry.project)
+
+
+_TELLERS: Mapping[str, Callable[[Entry], None]] = {
+    "build-ended": _build_ended,
+    "consent-given": _consent_given,
+    "consent-revoked": _consent_revoked,
+    "release-yanked": _release_yanked,
+    "request-made": _consent_asked,
+}
