@@ -48,7 +48,8 @@ _NOT_MAILED = frozenset({Kind.BUILD_FINISHED, Kind.BUILD_FAILED})
 
 
 def is_on_by_default(kind: Kind, channel: Channel) -> bool:
-    """
+    """Whether people who chose nothing hear of it so.
+
     >>> is_on_by_default(Kind.BUILD_FAILED, Channel.EMAIL)
     False
     """
@@ -96,8 +97,9 @@ _PHRASES: Mapping[Kind, tuple[str, str]] = {
     Kind.CONSENT_ASKED: (
         "{project}: people ask for wheels",
         (
-            "Somebody asked for wheels of {project}, and nobody who owns it has consented. It is your"
-            " turn, if you like: read what you would agree to, or leave it; nothing runs until then."
+            "Somebody asked for wheels of {project}, and nobody who owns it has consented. It is"
+            " your turn, if you like: read what you would agree to, or leave it; nothing runs until"
+            " then."
         ),
     ),
     Kind.CONSENT_GIVEN: (
@@ -133,8 +135,8 @@ _PHRASES: Mapping[Kind, tuple[str, str]] = {
     Kind.YANK_MIRRORED: (
         "{project} {version} was yanked",
         (
-            "Upstream yanked {project} {version}, so our wheels of it are yanked too: lock files still"
-            " resolve, and nobody else is given them."
+            "Upstream yanked {project} {version}, so our wheels of it are yanked too: lock files"
+            " still resolve, and nobody else is given them."
         ),
     ),
     Kind.PROOF_LAPSING: (

@@ -30,7 +30,7 @@ def _consent_asked(entry: Entry) -> None:
     if live_consents(project, at=entry.at).exists():
         return
     owners = owners_of(project, at=entry.at).exclude(username=entry.actor)
-    _tell(Kind.CONSENT_ASKED, entry, project, owners, {"request": entry.facts["request"]})
+    _tell(Kind.CONSENT_ASKED, entry, project, owners, {"request": entry.facts.get("request")})
 
 
 def _consent_given(entry: Entry) -> None:
@@ -54,7 +54,7 @@ def _build_ended(entry: Entry) -> None:
     kind = {
         BuildState.PUBLISHED.value: Kind.BUILD_FINISHED,
         BuildState.FAILED.value: Kind.BUILD_FAILED,
-    }.get(entry.facts["state"])
+    }.get(entry.facts.get("state"))
     if kind is None:
         return
     build = Build.objects.select_related("project").get(pk=entry.facts["build"])

@@ -287,7 +287,8 @@ AFFINEUR_S3_ENDPOINT = os.environ.get("AFFINEUR_S3_ENDPOINT", "")
 AFFINEUR_S3_REGION = os.environ.get("AFFINEUR_S3_REGION", "us-east-1")
 # Label of our build tags: the wheel is `name-1.0-1{label}-py3-none-any.whl` (PEP 427).
 AFFINEUR_BUILD_LABEL = os.environ.get("AFFINEUR_BUILD_LABEL", "affineur")
-# Ed25519 key that signs provenance and checkpoints of the ledger, PEM (PKCS 8); made on first use by the embedded deployment.
+# Ed25519 key that signs provenance and checkpoints of the ledger, PEM (PKCS 8); made on first use
+# by the embedded deployment.
 AFFINEUR_SIGNING_KEY = Path(
     os.environ.get("AFFINEUR_SIGNING_KEY", DATA_DIR / "keys" / "provenance.pem")
 )

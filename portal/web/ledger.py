@@ -146,6 +146,9 @@ class LedgerFeed(Feed):  # type: ignore[type-arg]  # takes none at run time
         return public_actor(entry.actor)
 
 
+feed = require_safe(explained(LedgerFeed()))
+
+
 def _page_of(project: str) -> str:
     return reverse("web:ledger", args=[project]) if project else reverse("web:ledger-of-all")
 
