@@ -29,7 +29,7 @@ class Link:
 
     def hash(self) -> str:
         """SHA-256 of the RFC 8785 canonical JSON, in hexadecimal."""
-        said = {
+        said: dict[str, Any] = {
             "sequence": self.sequence,
             "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
             "actor": self.actor,

@@ -96,7 +96,11 @@ def post(
         with (
             pool,
             pool.stream(
-                "POST", url, headers=dict(headers), content=body, extensions={"timeout": _SECONDS}
+                "POST",
+                url,
+                headers=list(headers.items()),
+                content=body,
+                extensions={"timeout": _SECONDS},
             ) as response,
         ):
             return response.status

@@ -25,8 +25,8 @@ from portal.notices.models import Delivery, DeliveryState, Notice, Preference, W
 from portal.notices.signing import new_secret, signature_headers
 from portal.ownership.services import proofs_that_count
 
-TRIES = 8
-"""Of a delivery, before it is given up: the last comes about a day after the first."""
+TRIES = 9
+"""Of a delivery, before it is given up: the last comes about thirty hours after the first."""
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=12)
 TRY_TAKES_AT_MOST = timedelta(minutes=2)
@@ -359,7 +359,7 @@ def _after(delivery: Delivery, ended: _Ended, at: datetime) -> tuple[str, dateti
 
 def wait_after(tries: int) -> timedelta:
     """How long to wait after so many tries that failed: four times as long each time."""
-    return min(FIRST_WAIT * 4 ** (tries - 1), LONGEST_WAIT)
+    return min(FIRST_WAIT * 4.0 ** (tries - 1), LONGEST_WAIT)
 
 
 def _mail(delivery: Delivery, _at: datetime) -> _Ended:

@@ -125,10 +125,10 @@ class LedgerFeed(Feed):  # type: ignore[type-arg]  # takes none at run time
     def items(self, project: str) -> list[Entry]:
         return list(public_entries(project=project)[:IN_FEED])
 
-    def item_title(self, entry: Entry) -> str:  # type: ignore[override]  # Django's stubs: models
+    def item_title(self, entry: Entry) -> str:
         return f"{entry.project}: {words_of(entry.verb)}"
 
-    def item_description(self, entry: Entry) -> str:  # type: ignore[override]  # the same
+    def item_description(self, entry: Entry) -> str:
         facts = public_facts(entry.verb, entry.facts)
         told = (f"{name}: {value}" for name, value in facts.items() if value not in ("", None, []))
         return "; ".join([f"By {public_actor(entry.actor)}", *told])

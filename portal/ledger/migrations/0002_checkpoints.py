@@ -2,14 +2,17 @@
 
 import portal.ledger.models
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
 from portal.ledger.guards import install, remove
 
 
-def install_guards(_apps, editor):
+def install_guards(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     install(editor)
 
 
-def remove_guards(_apps, editor):
+def remove_guards(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     remove(editor)
 
 
