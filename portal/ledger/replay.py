@@ -23,6 +23,7 @@ class Subject:
         return f"{self.kind} {self.id}"
 
 
+type _Effects = Iterable[tuple[Subject, dict[str, Any]]]
 type States = dict[Subject, dict[str, Any]]
 """Of each row what can be told of it, its `project` among it."""
 
@@ -65,7 +66,7 @@ def replay(acts: Iterable[Act]) -> States:
     """What all acts, in the order in which they were done, come to."""
     states: States = {}
     for act in acts:
-        effect = EFFECTS.get(act.verb)
+        effect = _effect_of(act.verb)
         try:
             changes = list(effect(act)) if effect else []
         except (KeyError, TypeError, ValueError):
@@ -99,6 +100,11 @@ def _project(recorded: States, actual: States, subject: Subject) -> str:
     return str((actual.get(subject) or recorded.get(subject) or {}).get("project", ""))
 
 
+def _effect_of(verb: str) -> Callable[[Act], _Effects] | None:
+    """A verb of a proof ends in the state that it left it in."""
+    return _proof if verb.startswith("proof-") else EFFECTS.get(verb)
+
+
 def _problems(subject: Subject, recorded: Facts | None, actual: Facts | None) -> Iterator[str]:
     recorded = recorded or _AT_FIRST.get(subject.kind)
     if subject.kind == _ENTRY:
@@ -115,9 +121,6 @@ def _problems(subject: Subject, recorded: Facts | None, actual: Facts | None) ->
                 yield f"has {name} {value!r}, and the ledger says {said!r}"
             elif name == "project" and recorded.get(name, value) != value:
                 yield f"is of another project than {recorded[name]}"
-
-
-type _Effects = Iterable[tuple[Subject, dict[str, Any]]]
 
 
 def _named(act: Act, *names: str) -> dict[str, Any]:
@@ -263,10 +266,6 @@ EFFECTS: Mapping[str, Callable[[Act], _Effects]] = {
     "permit-issued": _permit_issued,
     "permit-revoked": _permit_revoked,
     "project-status-changed": _status_changed,
-    "proof-expired": _proof,
-    "proof-pending": _proof,
-    "proof-proven": _proof,
-    "proof-refused": _proof,
     "recipe-changed": _recipe_changed,
     "rule-added": _rule_added,
     "rule-retired": _rule_retired,
@@ -274,4 +273,4 @@ EFFECTS: Mapping[str, Callable[[Act], _Effects]] = {
     "token-issued": _token_issued,
     "token-revoked": _token_revoked,
 }
-"""By verb; an act of any other verb leaves no row that can be held against it."""
+"""By verb. Proofs have one for all theirs; an act of any other verb leaves no row to compare."""

@@ -8,11 +8,25 @@ import pytest
 
 import builds.domain
 import indexes.domain
+import portal.ledger.chain
+import portal.ledger.replay
+import portal.ledger.verbs
+import portal.notices.kinds
+import portal.notices.signing
 
 MODULES = [
     module.name
     for package in (builds.domain, indexes.domain)
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+] + [
+    module.__name__
+    for module in (
+        portal.ledger.chain,
+        portal.ledger.replay,
+        portal.ledger.verbs,
+        portal.notices.kinds,
+        portal.notices.signing,
+    )
 ]
 
 
