@@ -23,6 +23,9 @@ from builds.models import Attempt, Build, BuilderStop, LearntRule, Replay, Repla
 from builds.services.recipes import change_recipe
 from indexes.upstream.fake import FakeUpstream
 from portal.accounts.models import User
+from portal.notices.kinds import Kind
+from portal.notices.models import Delivery
+from portal.notices.services import add_webhook, notify, unsubscribe_token
 from tests.portal.people import make_administrator, make_user
 from tests.portal.web.scenes import Farm, busy_farm, make_project, releases, write_log
 
@@ -49,6 +52,9 @@ def pages(farm: Farm) -> dict[str, str]:
         "release": reverse("web:release", args=[name, "0.27.1"]),
         "release-yanked": reverse("web:release", args=[name, "0.26.0"]),
         "ledger": reverse("web:ledger", args=[name]),
+        "ledger-redacted": reverse("web:ledger", args=["docopt"]),
+        "ledger-of-all": reverse("web:ledger-of-all"),
+        "register-of-all": reverse("web:register-of-all"),
         "recipe": reverse("web:recipe", args=[name]),
         "recipe-none": reverse("web:recipe", args=["docopt"]),
         "ask": reverse("web:ask", args=[name]),
@@ -67,6 +73,12 @@ def pages(farm: Farm) -> dict[str, str]:
         "agreement": reverse("web:agreement", args=["build-and-execute", "1"]),
         "mine": reverse("web:mine"),
         "tokens": reverse("web:tokens"),
+        "notices": reverse("web:notices"),
+        "notice-settings": reverse("web:notice-settings"),
+        "webhook": reverse("web:webhook", args=[farm.owner.webhooks.get().pk]),
+        "unsubscribe": reverse(
+            "web:unsubscribe", args=[unsubscribe_token(farm.owner, Kind.BUILD_FAILED)]
+        ),
         "prove": reverse("web:prove", args=["docopt"]),
         "proof": reverse("web:proof", args=[farm.proof.pk]),
         "proof-pending": reverse("web:proof", args=[farm.pending.pk]),
@@ -127,7 +139,16 @@ def owner(transactional_db) -> User:  # the rows are seen by the server's thread
 
 @pytest.fixture
 def farm(owner: User, upstream: FakeUpstream) -> Farm:  # asked by the services
-    return busy_farm(owner=owner, stranger=make_user("stranger"), at=timezone.now())
+    made = busy_farm(owner=owner, stranger=make_user("stranger"), at=timezone.now())
+    address = "https://hook.example/one/that/is/told/of/everything/that/happens/here"
+    add_webhook(person=owner, url=address, at=timezone.now())
+    for kind in Kind:
+        about = {"version": "0.27.0", "target": made.failed.target, "until": "2030-01-01"}
+        notify(kind=kind, project=made.project, about=about, people=[owner])
+    Delivery.objects.filter(channel="webhook").update(
+        state="given-up", log=[{"at": timezone.now().isoformat(), "said": "Answered 500."}]
+    )
+    return made
 
 
 @pytest.fixture
