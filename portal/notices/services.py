@@ -34,6 +34,7 @@ TRY_TAKES_AT_MOST = timedelta(minutes=2)
 WEBHOOKS_AT_MOST = 5
 LAPSES_WITHIN = timedelta(days=14)
 ROUND = 200
+"""Deliveries that workers are woken for at once."""
 
 _SIGNER = Signer(salt="portal.notices.unsubscribe")
 _GONE = 410
@@ -80,7 +81,8 @@ def notify(
         deliveries = [*_mails(made, channels, at=at), *_calls(made, channels, at=at)]
         Delivery.objects.bulk_create(deliveries)
         if deliveries:
-            pks = [delivery.pk for delivery in deliveries]
+            # The rest of very many is found by the next rounds.
+            pks = [delivery.pk for delivery in deliveries[:ROUND]]
             transaction.on_commit(lambda: dispatch.deliver(pks), robust=True)
     return len(made)
 
