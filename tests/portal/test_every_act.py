@@ -45,6 +45,7 @@ from indexes.services.pages import stale_pages
 from indexes.services.refresh import refresh_project
 from indexes.services.standing import decide
 from indexes.upstream.fake import FakeUpstream
+from portal.audit.verify import database_mismatches
 from portal.consent.models import Consent
 from portal.consent.services import revoke_consent
 from portal.errors import ConsentEnded, NotYourConsent, ProofNeeded
@@ -400,6 +401,7 @@ class EveryAct(RuleBasedStateMachine):
     def the_ledger_tells_it_all(self):
         seal()
         assert verify_chain() is None
+        assert list(database_mismatches()) == []
         told = set(Entry.objects.values_list("verb", "facts__consent"))
         for yes in self.model.consents:
             assert ("consent-given", str(yes.id)) in told
