@@ -153,8 +153,13 @@ class EveryAct(RuleBasedStateMachine):
         transaction.set_rollback(True)
         self._transaction.__exit__(None, None, None)
 
-    @initialize(target=consents, project=projects, hours=st.sampled_from([None, 5]))
-    def begin(self, project, hours):
+    @initialize(
+        target=consents,
+        project=projects,
+        hours=st.sampled_from([None, 5]),
+        is_built=st.booleans(),
+    )
+    def begin(self, project, hours, is_built):
         """A consent and a request: most of what can go wrong needs builds."""
         root = make_administrator()
         self.people = {name: make_user(name) for name in PEOPLE}
@@ -167,6 +172,9 @@ class EveryAct(RuleBasedStateMachine):
             name="ann", project=project, scope="", limited=(), publishes=True, hours=hours
         )
         self.ask("eve", project, TARGETS)
+        if is_built:
+            for job in claim_builds(at=self.now):
+                self.finish(job, is_good=True)
         return given
 
     def project(self, name: str) -> Project:
@@ -320,7 +328,7 @@ class EveryAct(RuleBasedStateMachine):
             assert self.model.covering(job.project, job.version, job.target, self.now)
 
     @rule(job=consumes(jobs), is_good=st.booleans())
-    def finish(self, job: Job, is_good):
+    def finish(self, job: Job, *, is_good):
         is_live = show_lease(
             attempt_id=UUID(job.attempt), token=job.lease, builder="b1", at=self.now
         )
