@@ -44,6 +44,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
         ("demo-1.0.tar", tar(FILES, mode="w")),
         ("demo-1.0.zip", zipped(FILES)),
     ],
+    ids=["gzip", "bzip2", "xz", "plain", "zip"],
 )
 def test_both_texts_are_read_from_every_kind_of_archive(filename, data):
     assert read_sdist(filename, data) == SdistTexts(PKG_INFO, PYPROJECT)
@@ -81,7 +82,9 @@ def test_two_top_folders_are_refused(make):
 
 
 @pytest.mark.parametrize("filename", ["demo-1.0.tar.gz", "demo-1.0.tar.bz2", "demo-1.0.zip"])
-@pytest.mark.parametrize("data", [b"", b"not an archive", tar(FILES)[:60]])
+@pytest.mark.parametrize(
+    "data", [b"", b"not an archive", tar(FILES)[:60]], ids=["empty", "text", "cut"]
+)
 def test_what_is_no_archive_is_refused(filename, data):
     with pytest.raises(UnreadableSdist, match="cannot be read"):
         read_sdist(filename, data)
