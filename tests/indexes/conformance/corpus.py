@@ -1,13 +1,11 @@
-"""What is upstream, and what of it we follow and have built: all that the rules need to see."""
+"""What is upstream: all that the rules need to see."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from indexes.domain.names import NormalizedName
 from indexes.domain.status import ProjectStatus
-from indexes.models import File
 from indexes.upstream.fake import FakeUpstream
-from tests.indexes.conftest import Farm
 from tests.indexes.wheels import make_wheel, metadata_of
 
 DEMO = NormalizedName("demo-pkg")
@@ -71,30 +69,6 @@ def finish_upstream(upstream: FakeUpstream) -> None:
     upstream.add_project(QUARANTINED, status=ProjectStatus.QUARANTINED, reason=REASON)
 
 
-def fill_site(farm: Farm) -> None:
-    """Follow upstream and have wheels of ours."""
-    fill_upstream(farm.upstream)
-    for name in FOLLOWED:
-        farm.enrol(name)
-    for version in OURS:
-        publish(farm, DEMO, version)
-    publish(farm, QUARANTINED, "1.0")
-    finish_upstream(farm.upstream)
-    for name in FOLLOWED:
-        farm.refresh(name)
-
-
-def publish(farm: Farm, name: NormalizedName, version: str) -> None:
-    farm.publish(
-        "py3-none-any",
-        name=name,
-        version=version,
-        content=make_wheel(name, version, requires_python=PYTHON),
-        metadata=metadata_of(name, version, requires_python=PYTHON),
-        requires_python=PYTHON,
-    )
-
-
 def expected_upstream(upstream: FakeUpstream, name: NormalizedName) -> dict[str, Expected]:
     page = upstream.page(name)
     assert page is not None
@@ -109,22 +83,4 @@ def expected_upstream(upstream: FakeUpstream, name: NormalizedName) -> dict[str,
             provenance_url=file.provenance_url,
         )
         for file in page.files
-    }
-
-
-def expected_ours(name: NormalizedName) -> dict[str, Expected]:
-    """The wheels of ours that pages list, with upstream's yanks, without what it overtook."""
-    yanks: dict[str, bool | str] = {"0.8": REASON, "0.9": True}
-    files = File.objects.filter(project__name=name).exclude(version=OVERTAKEN)
-    return {
-        file.filename: Expected(
-            filename=file.filename,
-            content=make_wheel(name, file.version, requires_python=PYTHON),
-            metadata=metadata_of(name, file.version, requires_python=PYTHON),
-            uploaded_at=file.published_at.astimezone(UTC),
-            requires_python=PYTHON,
-            yanked=yanks.get(file.version, False),
-            is_ours=True,
-        )
-        for file in files
     }

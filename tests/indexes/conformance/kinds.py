@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from indexes.domain.names import NormalizedName
-from indexes.upstream.fake import FakeUpstream
 from tests.indexes.conformance.corpus import (
     ARCHIVED,
     DEMO,
     FOLLOWED,
+    STRANGER,
     Expected,
-    expected_ours,
-    expected_upstream,
 )
 from tests.indexes.conformance.reading import PLAIN_HTML, Answer, ReadFile, ask, read_page
 
@@ -40,13 +38,7 @@ KINDS = {
     # A root of a day lists what had a file that day: not what is hidden, or bears no date.
     "as-of": Kind("as-of/2026-04-01/simple/", (ARCHIVED, DEMO)),
 }
-FOREIGN = Kind("", has_ours=False, is_ours=False)
-
-
-def expected(kind: Kind, upstream: FakeUpstream) -> dict[str, Expected]:
-    """The files of the demonstration project that an index of that kind lists."""
-    theirs = expected_upstream(upstream, DEMO) if kind.has_upstream else {}
-    return theirs | (expected_ours(DEMO) if kind.has_ours else {})
+FOREIGN = Kind("", (*FOLLOWED, NormalizedName(STRANGER)), has_ours=False, is_ours=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from urllib.parse import urljoin, urlsplit
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
 PLAIN_HTML = "text/html"
+# Not every index has the versioned type: that is a rule of its own, and no other's business.
+ANY_HTML = f"{HTML}, {PLAIN_HTML};q=0.1"
 
 
 @dataclass(frozen=True, slots=True)

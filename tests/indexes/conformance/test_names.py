@@ -20,7 +20,8 @@ REDIRECTS = {301, 302, 303, 307, 308}
 
 def test_the_root_lists_each_project_once_by_its_normalised_name(index, form):
     answer = index.ask(accept=form)
-    assert (answer.status, answer.media_type) == (200, form)
+    assert answer.status == 200
+    assert answer.media_type in form
     assert sorted(read_names(answer)) == sorted(index.kind.names)
 
 
@@ -34,7 +35,8 @@ def test_links_of_the_root_lead_to_the_pages_with_a_slash(index):
 def test_every_listed_project_has_a_page(index, form):
     for name in index.kind.names:
         answer = index.ask(f"{name}/", accept=form)
-        assert (answer.status, answer.media_type) == (200, form)
+        assert answer.status == 200
+        assert answer.media_type in form
 
 
 def test_any_other_spelling_is_redirected_to_the_normalised_one(index):

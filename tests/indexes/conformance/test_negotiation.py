@@ -40,9 +40,10 @@ def test_the_highest_quality_decides_and_not_the_order(index, path):
 
 
 @PATHS
-def test_latest_is_answered_with_the_concrete_type(index, path, form):
-    answer = index.ask(path, accept=form.replace(".v1+", ".latest+"))
-    assert (answer.status, answer.media_type) == (200, form)
+def test_latest_is_answered_with_the_concrete_type(index, path):
+    for concrete in (JSON, HTML):
+        answer = index.ask(path, accept=concrete.replace(".v1+", ".latest+"))
+        assert (answer.status, answer.media_type) == (200, concrete)
 
 
 @PATHS

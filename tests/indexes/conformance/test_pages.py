@@ -9,7 +9,6 @@ from packaging.utils import canonicalize_name
 
 from tests.indexes.conformance.corpus import ARCHIVED, DEMO, OVERTAKEN, QUARANTINED, REASON
 from tests.indexes.conformance.reading import (
-    HTML,
     JSON,
     PLAIN_HTML,
     read_document,
@@ -54,7 +53,7 @@ def json_files(index):
 def test_the_version_of_the_api_is_said_and_is_no_later_than_1_4(index, path):
     said = [
         json.loads(index.ask(path, accept=JSON).body)["meta"]["api-version"],
-        read_document(index.ask(path, accept=HTML)).meta("pypi:repository-version"),
+        read_document(index.ask(path, accept=PLAIN_HTML)).meta("pypi:repository-version"),
     ]
     for version in said:
         major, _, minor = version.partition(".")
@@ -209,7 +208,7 @@ def test_no_key_is_there_that_the_api_does_not_have(index):
 
 def test_html_has_no_later_elements_either(index):
     for name in index.kind.names:
-        document = read_document(index.ask(f"{name}/", accept=HTML))
+        document = read_document(index.ask(f"{name}/", accept=PLAIN_HTML))
         named = {said.attributes.get("name", "") for said in document.named("meta")}
         assert {name for name in named if name.startswith("pypi:")} <= {
             "pypi:repository-version",
