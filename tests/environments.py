@@ -12,7 +12,8 @@ from pathlib import Path
 VAR = Path(__file__).parent.parent / "var"
 CLIENTS = {
     "bandersnatch": ("bandersnatch==8.2.0",),
-    "pdm": ("pdm==2.29.3",),
+    # Its own lock: it allows newer libraries than it runs with.
+    "pdm": ("pdm[locked]==2.29.3",),
     "poetry": ("poetry==2.5.1",),
 }
 PEERS = {

@@ -29,3 +29,32 @@ def make_wheel(
         for member, content in members.items():
             archive.writestr(zipfile.ZipInfo(member), content)
     return buffer.getvalue()
+
+
+BACKEND = """
+import pathlib
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    name = "{module}-{version}-py3-none-any.whl"
+    pathlib.Path(wheel_directory, name).write_bytes(bytes.fromhex("{wheel}"))
+    return name
+"""
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "{name}"
+version = "{version}"
+"""
+
+
+def sdist_files(name: str, version: str = "1.0") -> dict[str, str]:
+    """Files of an sdist that builds with nothing but Python; `made_by` is `sdist`."""
+    wheel = make_wheel(name, version, made_by="sdist").hex()
+    module = name.replace("-", "_")
+    return {
+        "pyproject.toml": PYPROJECT.format(name=name, version=version),
+        "backend.py": BACKEND.format(module=module, version=version, wheel=wheel),
+    }
