@@ -13,6 +13,8 @@ from tests.environments import EnvironmentUnavailableError, environment
 from tests.indexes.installers import pip, run, uv
 from tests.indexes.wheels import make_wheel, metadata_of, sdist_files
 
+# Of processes there are many, of the database nothing that other tests do not see.
+pytestmark = pytest.mark.journey
 DEMO = NormalizedName("demo")
 INDEXES = ["simple/", "wheels/simple/"]
 
