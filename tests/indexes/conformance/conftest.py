@@ -12,7 +12,8 @@ from urllib.parse import quote
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer
-from django.db import connections, transaction
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connections, transaction
 from django.test.testcases import QuietWSGIRequestHandler
 from django.test.utils import override_settings
 
@@ -46,6 +47,8 @@ def serving() -> Iterator[str]:
     server.set_app(IndexApplication(WSGIHandler()))
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     connection.inc_thread_sharing()
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -53,6 +56,8 @@ def serving() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
         connection.dec_thread_sharing()
 
 
@@ -69,6 +74,11 @@ def site(upstream, django_db_setup, django_db_blocker, tmp_path_factory) -> Iter
         fill_site(Farm(upstream, tmp_path_factory.mktemp("conformance")))
         yield url
         transaction.set_rollback(True)
+
+
+@pytest.fixture
+def _django_db_helper(site: str) -> None:
+    """In place of pytest-django's: no transaction of each test's own, whose end would end ours."""
 
 
 @pytest.fixture(scope="package")
