@@ -6,7 +6,7 @@ AFFINEUR_INTERPRETERS ?= $(if $(PYENV_ROOT),$(PYENV_ROOT)/versions/3.*/bin/pytho
 export AFFINEUR_INTERPRETERS
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-vm check bench bench-corpus fmt lock schema
+.PHONY: help run demo test test-vm check bench bench-corpus conformance-peers fmt lock schema
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -42,6 +42,9 @@ check: .venv/synced ## formatting, lint, types, import rules, migrations, templa
 bench: .venv/synced ## measurements: builds with and without the farm, and the index against nginx
 	@deploy/bootstrap bench
 	@$(PYTHON) -m tests.bench $(ARGS)
+
+conformance-peers: .venv/synced ## the rules of index pages, on ours and on devpi and proxpi: a table
+	@$(PYTHON) -m tests.indexes.conformance.peers $(ARGS)
 
 bench-corpus: .venv/synced ## the releases of the file CORPUS up the ladder, against pip wheel
 	@$(PYTHON) -m tests.corpus.bench $(CORPUS) --upstream "$${AFFINEUR_UPSTREAM:-$$($(PYTHON) -c 'import pypi_simple as p; print(p.PYPI_SIMPLE_ENDPOINT)')}" $(ARGS)

@@ -68,6 +68,12 @@ urlpatterns = [
     path("as-of/<day:day>/simple/", views.dated_root, name="dated-root"),
     path("as-of/<day:day>/simple/<str:name>/", views.dated_project, name="dated-project"),
     path("as-of/<day:day>/simple/<str:name>", views.dated_project),
+    path("mirror/simple", views.mirror_root),
+    path("mirror/simple/", views.mirror_root, name="mirror-root"),
+    path("mirror/pypi/<str:name>/json", views.mirror_project, name="mirror-project"),
+    # Where mirrors want files to be (`indexes.services.mirroring`).
+    path("packages/<sha256:sha256>/<filename:filename>.metadata", views.file_metadata),
+    path("packages/<sha256:sha256>/<filename:filename>", views.file),
     path("status/upstream.json", views.upstream_status, name="upstream-status"),
     path(
         "files/<sha256:sha256>/<filename:filename>.metadata",

@@ -37,6 +37,7 @@ from indexes.services.downloads import (
     find_metadata,
     find_provenance,
 )
+from indexes.services.mirroring import read_mirror_root, read_mirrored_project
 from indexes.services.pages import (
     OVERLAY_ROOT,
     WHEELS_ROOT,
@@ -265,6 +266,32 @@ def upstream_status(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001  
     status = asdict(read_upstream_status(at=timezone.now()))
     response = JsonResponse(status)
     response["Cache-Control"] = "public, max-age=15"
+    return response
+
+
+# What mirrors read
+
+
+@require_safe
+def mirror_root(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001  # a view's signature
+    """The overlay's projects with a serial each, as bandersnatch asks for them."""
+    body = read_mirror_root(at=timezone.now())
+    return _cached(JsonResponse(body, content_type=JSON))
+
+
+@require_safe
+def mirror_project(request: HttpRequest, name: str) -> HttpResponseBase:
+    """The project's files by release, as PyPI's older JSON interface has them."""
+    try:
+        normalized = parse_project_name(name)
+    except InvalidProjectName as error:
+        return _plain(404, str(error))
+    site = request.build_absolute_uri("/").rstrip("/")
+    found = read_mirrored_project(name=normalized, site=site)
+    if found is None:
+        return _cached(_plain(404, f"We do not follow {normalized}."))
+    response = _cached(JsonResponse(found.body))
+    response["X-PyPI-Last-Serial"] = str(found.serial)
     return response
 
 

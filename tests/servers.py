@@ -207,15 +207,19 @@ def rabbitmq() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def s3() -> Iterator[dict[str, str]]:
-    """`rclone serve s3` over a folder; yields the environment that the S3 storage reads."""
+def s3(*, is_public: bool = False) -> Iterator[dict[str, str]]:
+    """`rclone serve s3` over a folder; yields the environment that the S3 storage reads.
+
+    A public one asks nobody who they are, and takes what a client signs for granted.
+    """
     with short_folder() as folder:
         port = free_port()
         (folder / "data" / "wheels").mkdir(parents=True)
         argv = [
             str(Path(sys.executable).parent / "rclone"),
             *("serve", "s3", str(folder / "data"), "--addr", f"127.0.0.1:{port}"),
-            *("--auth-key", "tests,not-a-secret", "--config", str(folder / "rclone.conf")),
+            *(() if is_public else ("--auth-key", "tests,not-a-secret")),
+            *("--config", str(folder / "rclone.conf")),
             *("--cache-dir", str(folder / "cache"), "--vfs-cache-mode", "off"),
         ]
         with running(argv, is_ready=lambda: _accepts(("127.0.0.1", port))):
@@ -226,6 +230,28 @@ def s3() -> Iterator[dict[str, str]]:
                 "AWS_ACCESS_KEY_ID": "tests",
                 "AWS_SECRET_ACCESS_KEY": "not-a-secret",
             }
+
+
+@contextlib.contextmanager
+def nginx(configuration: str) -> Iterator[str]:
+    """Nginx with these contents of its http block, in which `PORT` is the port; yields the URL."""
+    with short_folder() as folder:
+        # Its workers are nobody.
+        folder.chmod(0o755)
+        port = free_port()
+        path = folder / "nginx.conf"
+        temporary = "".join(
+            f"{kind}_temp_path {folder}/{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        path.write_text(
+            f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error;"
+            f"events {{ worker_connections 256; }} http {{ access_log off; {temporary}\n"
+            f"{configuration.replace('PORT', str(port))}\n}}\n"
+        )
+        argv = ["nginx", "-c", str(path), "-e", str(folder / "error")]
+        with running(argv, is_ready=lambda: _accepts(("127.0.0.1", port)), log=folder / "log"):
+            yield f"http://127.0.0.1:{port}"
 
 
 def answers(url: str) -> bool:

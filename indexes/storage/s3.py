@@ -27,26 +27,31 @@ class StorageUnreachable(StorageError):
         super().__init__(f"Storage did not take or give {key} ({problem}); it is tried again.")
 
 
+def s3_client(*, endpoint: str = "", region: str = "us-east-1") -> "S3Client":
+    """A client of the service, or of a server at `endpoint` that speaks its language."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint or None,
+        region_name=region,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"} if endpoint else {},
+            connect_timeout=10,
+            read_timeout=60,
+            retries={"mode": "standard", "max_attempts": 4},
+            # Most servers that speak S3 refuse the checksums that boto3 sends unasked.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
 class S3Storage:
     """Implements `Storage`. Clients download from the bucket, builders upload into it."""
 
     def __init__(self, *, bucket: str, endpoint: str = "", region: str = "us-east-1") -> None:
         self.bucket = bucket
-        self._client: S3Client = boto3.client(
-            "s3",
-            endpoint_url=endpoint or None,
-            region_name=region,
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": "path"} if endpoint else {},
-                connect_timeout=10,
-                read_timeout=60,
-                retries={"mode": "standard", "max_attempts": 4},
-                # Most servers that speak S3 refuse the checksums that boto3 sends unasked.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
+        self._client = s3_client(endpoint=endpoint, region=region)
 
     def put(self, key: str, path: Path, *, sha256: str) -> None:
         check_bytes(check_key(key), path, sha256)
@@ -68,7 +73,7 @@ class S3Storage:
                 shutil.copyfileobj(body, file)
         except (ClientError, BotoCoreError) as error:
             file.close()
-            raise _translated(key, error) from error
+            raise translated(key, error) from error
         file.seek(0)
         return file
 
@@ -83,16 +88,16 @@ class S3Storage:
         try:
             answer = self._client.head_object(Bucket=self.bucket, Key=check_key(key))
         except (ClientError, BotoCoreError) as error:
-            raise _translated(key, error) from error
+            raise translated(key, error) from error
         return answer["ContentLength"]
 
     def delete(self, key: str) -> None:
         try:
             self._client.delete_object(Bucket=self.bucket, Key=check_key(key))
         except (ClientError, BotoCoreError) as error:
-            translated = _translated(key, error)
-            if not isinstance(translated, BytesMissing):
-                raise translated from error
+            problem = translated(key, error)
+            if not isinstance(problem, BytesMissing):
+                raise problem from error
 
     def download_url(self, key: str, *, filename: str, expires: int) -> str:
         return self._client.generate_presigned_url(
@@ -114,7 +119,8 @@ class S3Storage:
         )
 
 
-def _translated(key: str, error: ClientError | BotoCoreError) -> StorageError:
+def translated(key: str, error: ClientError | BotoCoreError) -> StorageError:
+    """What a client's error means to us: `BytesMissing` or `StorageUnreachable`."""
     if isinstance(error, ClientError) and error.response["Error"].get("Code") in _MISSING:
         return BytesMissing(key)
     return StorageUnreachable(key, str(error))

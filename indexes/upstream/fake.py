@@ -84,13 +84,15 @@ class FakeUpstream:
 
     `seen` lists the paths asked for, in order, as `/simple/docopt/`; `seen_headers` the headers
     of each, over HTTP. `has_etags = False` makes it an upstream that sends none. `delay` is
-    waited before every answer over HTTP, in seconds. `serial` counts all changes.
+    waited before every answer over HTTP, in seconds. `serial` counts all changes. `files_path` is
+    where its files are.
     """
 
     def __init__(self, url: str = "https://upstream.example") -> None:
         self.url = url
         self.has_etags = True
         self.delay = 0.0
+        self.files_path = "files"
         self.seen: list[str] = []
         self.seen_headers: list[dict[str, str]] = []
         self.serial = 1
@@ -248,7 +250,7 @@ class FakeUpstream:
 
     def _shown(self, stored: _Stored) -> ListedFile:
         file = stored.listed
-        url = f"{self.url}/files/{file.sha256}/{quote(file.filename)}"
+        url = f"{self.url}/{self.files_path}/{file.sha256}/{quote(file.filename)}"
         provenance = "" if stored.provenance is None else f"{url}.provenance"
         return replace(file, url=url, provenance_url=provenance)
 

@@ -1,94 +1,61 @@
-"""Real pip and uv against the indexes, with an upstream that is a real server."""
+"""Real pip, uv, poetry and pdm against the indexes, with an upstream that is a real server."""
 
-import os
-import subprocess
 import sys
-import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from indexes.domain.names import NormalizedName
 from indexes.models import File
+from tests.environments import EnvironmentUnavailableError, environment
+from tests.indexes.installers import pip, run, uv
+from tests.indexes.wheels import make_wheel, metadata_of, sdist_files
 
+# Of processes there are many, of the database nothing that other tests do not see.
+pytestmark = pytest.mark.journey
 DEMO = NormalizedName("demo")
-METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+INDEXES = ["simple/", "wheels/simple/"]
 
 
 @pytest.fixture
-def site(live_server, settings, farm, upstream, tmp_path):
-    """A site that follows demo 1.0, an sdist upstream, and has a wheel of it."""
+def site(live_server, settings, farm, upstream):
+    """A site that follows demo, two sdists upstream, and has a wheel of each."""
     with upstream.serve() as url:
         settings.AFFINEUR_UPSTREAM = url
-        upstream.add_sdist("demo", "1.0")
+        for version in ("1.0", "2.0"):
+            upstream.add_sdist(DEMO, version, files=sdist_files(DEMO, version))
         farm.enrol(DEMO)
-        publish(farm, make_wheel(tmp_path))
+        for version in ("1.0", "2.0"):
+            farm.publish(
+                "py3-none-any",
+                name=DEMO,
+                version=version,
+                content=make_wheel(DEMO, version),
+                metadata=metadata_of(DEMO, version),
+            )
         yield live_server.url
 
 
-def make_wheel(folder: Path, name: str = "demo") -> bytes:
-    files = {
-        f"{name}.py": "made_by = 'affineur'\n",
-        f"{name}-1.0.dist-info/METADATA": METADATA.format(name=name),
-        f"{name}-1.0.dist-info/WHEEL": (
-            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\nBuild: 1affineur\n"
-        ),
-    }
-    record = f"{name}-1.0.dist-info/RECORD"
-    files[record] = "".join(f"{member},,\n" for member in (*files, record))
-    path = folder / f"{name}.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, text in files.items():
-            archive.writestr(member, text)
-    return path.read_bytes()
+# Whoever installs by name
 
 
-def publish(farm, content):
-    metadata = METADATA.format(name="demo").encode()
-    farm.publish("py3-none-any", name=DEMO, version="1.0", content=content, metadata=metadata)
+INSTALLERS = pytest.mark.parametrize("install", [pip, uv])
 
 
-def pip(index, folder, *arguments):
-    command = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check"]
-    options = ["--no-cache-dir", "--only-binary=:all:", f"--index-url={index}"]
-    return run([*command, "install", *options, f"--target={folder}", *arguments])
-
-
-def uv(index, folder, *arguments):
-    options = ["--no-config", "--no-cache", "--only-binary=:all:", f"--index-url={index}"]
-    program = Path(sys.executable).with_name("uv")
-    return run(
-        [
-            str(program),
-            "pip",
-            "install",
-            *options,
-            f"--target={folder}",
-            f"--python={sys.executable}",
-            *arguments,
-        ]
-    )
-
-
-def run(command):
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-CLIENTS = pytest.mark.parametrize("install", [pip, uv])
-
-
-@CLIENTS
-@pytest.mark.parametrize("index", ["simple/", "wheels/simple/", "projects/demo/simple/"])
-def test_a_client_installs_our_wheel(site, tmp_path, install, index):
+@INSTALLERS
+@pytest.mark.parametrize("index", [*INDEXES, "projects/demo/simple/"])
+def test_an_installer_installs_our_wheel(site, tmp_path, install, index):
     done = install(f"{site}/{index}", tmp_path / "target", "demo")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "target" / "demo.py").read_text() == "made_by = 'affineur'\n"
 
 
-@CLIENTS
-def test_a_yank_upstream_turns_a_client_away(site, farm, upstream, tmp_path, install):
-    upstream.yank(DEMO, "1.0", reason="broken")
+@INSTALLERS
+def test_a_yank_of_everything_turns_an_installer_away(site, farm, upstream, tmp_path, install):
+    for version in ("1.0", "2.0"):
+        upstream.yank(DEMO, version, reason="broken")
     farm.refresh(DEMO)
     turned_away = install(f"{site}/simple/", tmp_path / "target", "demo")
     pinned = install(f"{site}/simple/", tmp_path / "target", "demo==1.0")
@@ -97,22 +64,215 @@ def test_a_yank_upstream_turns_a_client_away(site, farm, upstream, tmp_path, ins
     assert "broken" in pinned.stderr
 
 
-@CLIENTS
+@INSTALLERS
 def test_a_project_that_we_do_not_follow_comes_from_upstream(site, upstream, tmp_path, install):
-    wheel = make_wheel(tmp_path, "gift")
-    upstream.add_file("gift", "gift-1.0-py3-none-any.whl", wheel)
+    upstream.add_file("gift", "gift-1.0-py3-none-any.whl", make_wheel("gift"))
     done = install(f"{site}/simple/", tmp_path / "target", "gift")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "target" / "gift.py").exists()
 
 
-@CLIENTS
-def test_a_lock_that_names_a_superseded_wheel_still_installs(
-    site, farm, upstream, tmp_path, install
-):
-    ours = File.objects.get()
+@INSTALLERS
+def test_an_address_of_a_superseded_wheel_still_installs(site, farm, upstream, tmp_path, install):
+    ours = File.objects.get(version="1.0")
     locked = f"{site}/files/{ours.sha256}/{ours.filename}#sha256={ours.sha256}"
-    upstream.add_file("demo", "demo-1.0-py3-none-any.whl", make_wheel(tmp_path))
+    upstream.add_file(DEMO, "demo-1.0-py3-none-any.whl", make_wheel(DEMO, made_by="upstream"))
     farm.refresh(DEMO)
     done = install(f"{site}/simple/", tmp_path / "target", locked)
     assert done.returncode == 0, done.stderr
+
+
+# Whoever locks
+
+
+@dataclass(frozen=True, slots=True)
+class Locker:
+    """How a client locks a project in a folder, and installs what the lock says, and where."""
+
+    files: Callable[[str, str], dict[str, str]]
+    """Of an index and a requirement, the files that a user writes."""
+    lock: Callable[[], list[str | Path]]
+    install: Callable[[], list[str | Path]]
+    locked: str
+    """The file that names what was chosen."""
+
+
+PROJECT = """
+[project]
+name = "app"
+version = "1.0"
+requires-python = "==3.13.*"
+dependencies = ["{requirement}"]
+"""
+
+
+def project(tool: str) -> Callable[[str, str], dict[str, str]]:
+    return lambda index, requirement: {
+        "pyproject.toml": (PROJECT + tool).format(index=index, requirement=requirement)
+    }
+
+
+def beside(name: str) -> Path:
+    return Path(sys.executable).with_name(name)
+
+
+PIP = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "--no-cache-dir"]
+LOCKERS = {
+    "pip": Locker(
+        files=lambda index, requirement: {
+            "requirements.in": f"--index-url {index}\n--only-binary :all:\n{requirement}\n"
+        },
+        lock=lambda: [*PIP, "lock", "-r", "requirements.in"],
+        install=lambda: [*PIP, "install", "-r", "pylock.toml", "--target", ".venv/lib"],
+        locked="pylock.toml",
+    ),
+    "uv": Locker(
+        files=project(
+            "[tool.uv]\npackage = false\n"
+            '[[tool.uv.index]]\nname = "affineur"\nurl = "{index}"\ndefault = true\n'
+        ),
+        lock=lambda: [beside("uv"), "lock", "--no-cache", "--python", sys.executable],
+        install=lambda: [
+            *(beside("uv"), "sync", "--frozen", "--no-cache", "--python", sys.executable),
+        ],
+        locked="uv.lock",
+    ),
+    "poetry": Locker(
+        files=project(
+            "[tool.poetry]\npackage-mode = false\n"
+            '[[tool.poetry.source]]\nname = "affineur"\nurl = "{index}"\n'
+        ),
+        lock=lambda: [environment("poetry") / "poetry", "--no-cache", "lock"],
+        install=lambda: [environment("poetry") / "poetry", "--no-cache", "sync"],
+        locked="poetry.lock",
+    ),
+    "pdm": Locker(
+        files=project(
+            "[tool.pdm]\ndistribution = false\n"
+            '[[tool.pdm.source]]\nname = "pypi"\nurl = "{index}"\n'
+        ),
+        lock=lambda: [environment("pdm") / "pdm", "lock"],
+        install=lambda: [environment("pdm") / "pdm", "sync"],
+        locked="pdm.lock",
+    ),
+}
+LOCKERS["pdm with addresses"] = replace(
+    LOCKERS["pdm"],
+    lock=lambda: [environment("pdm") / "pdm", "lock", "--strategy", "static_urls"],
+)
+
+
+class Project:
+    """A user's project, locked and installed by one client; nothing is kept between commands."""
+
+    def __init__(self, client: Locker, folder: Path, files: dict[str, str]) -> None:
+        self.client = client
+        self.folder = folder
+        folder.mkdir()
+        # Where each client looks for it: to make one itself takes it long.
+        run([beside("uv"), "venv", "--quiet", "--no-config", "--python", sys.executable], folder)
+        for name, text in files.items():
+            (folder / name).write_text(text)
+
+    def lock(self):
+        return self._run(self.client.lock())
+
+    def locked(self) -> str:
+        return (self.folder / self.client.locked).read_text()
+
+    def install(self):
+        return self._run(self.client.install())
+
+    def installed(self) -> str:
+        (module,) = self.folder.glob(".venv/**/demo.py")
+        return module.read_text()
+
+    def copy(self, folder: Path) -> "Project":
+        """As on another machine: what is under version control, and nothing else."""
+        kept = [path for path in self.folder.glob("[!.]*") if path.is_file()]
+        return Project(self.client, folder, {path.name: path.read_text() for path in kept})
+
+    def _run(self, command):
+        home = self.folder / "home"
+        return run(
+            command,
+            cwd=self.folder,
+            PATH=f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            HOME=str(home),
+            POETRY_VIRTUALENVS_IN_PROJECT="true",
+            PDM_CHECK_UPDATE="false",
+            PDM_CACHE_DIR=str(home / "pdm"),
+        )
+
+
+def new_project(client: Locker, folder: Path, index: str, requirement: str = "demo") -> Project:
+    return Project(client, folder, client.files(index, requirement))
+
+
+@pytest.fixture
+def client(request):
+    try:
+        for name in {"poetry", "pdm"} & set(request.param.split()):
+            environment(name)
+    except EnvironmentUnavailableError as error:
+        pytest.skip(f"{request.param} could not be installed here: {error}")
+    return LOCKERS[request.param]
+
+
+ALL = pytest.mark.parametrize("client", ["pip", "uv", "poetry", "pdm"], indirect=True)
+
+
+def succeed(*steps):
+    for step in steps:
+        done = step()
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def overtake(farm, version):
+    """Upstream comes to publish a wheel of its own for all that ours serves."""
+    content = make_wheel(DEMO, version, made_by="upstream")
+    farm.upstream.add_file(DEMO, f"demo-{version}-py3-none-any.whl", content)
+    farm.refresh(DEMO)
+
+
+@ALL
+@pytest.mark.parametrize("index", INDEXES)
+def test_a_client_locks_our_wheel_and_installs_it(client, site, tmp_path, index):
+    mine = new_project(client, tmp_path / "mine", f"{site}/{index}")
+    succeed(mine.lock, mine.install)
+    assert File.objects.get(version="2.0").sha256 in mine.locked()
+    assert mine.installed() == "made_by = 'affineur'\n"
+
+
+@pytest.mark.parametrize("client", ["pip", "uv", "pdm with addresses"], indirect=True)
+@pytest.mark.parametrize("index", INDEXES)
+def test_a_lock_of_addresses_installs_what_was_superseded(client, site, farm, tmp_path, index):
+    mine = new_project(client, tmp_path / "mine", f"{site}/{index}")
+    succeed(mine.lock)
+    overtake(farm, "2.0")
+    elsewhere = mine.copy(tmp_path / "elsewhere")
+    succeed(elsewhere.install)
+    assert elsewhere.installed() == "made_by = 'affineur'\n"
+
+
+@pytest.mark.parametrize("client", ["poetry", "pdm"], indirect=True)
+def test_a_lock_of_hashes_installs_what_it_has_of_the_release(client, site, farm, tmp_path):
+    """These look for a file of a known hash on the page: there is the sdist."""
+    mine = new_project(client, tmp_path / "mine", f"{site}/simple/")
+    succeed(mine.lock)
+    overtake(farm, "2.0")
+    elsewhere = mine.copy(tmp_path / "elsewhere")
+    succeed(elsewhere.install)
+    assert elsewhere.installed() == "made_by = 'sdist'\n"
+
+
+@ALL
+def test_a_yank_upstream_turns_the_next_lock_away(client, site, farm, tmp_path):
+    farm.upstream.yank(DEMO, "2.0", reason="eats data")
+    farm.refresh(DEMO)
+    free = new_project(client, tmp_path / "free", f"{site}/simple/")
+    pinned = new_project(client, tmp_path / "pinned", f"{site}/simple/", "demo==2.0")
+    succeed(free.lock, pinned.lock, pinned.install)
+    assert File.objects.get(version="1.0").sha256 in free.locked()
+    assert File.objects.get(version="2.0").sha256 in pinned.locked()
+    assert pinned.installed() == "made_by = 'affineur'\n"
