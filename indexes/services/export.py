@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexes.domain.negotiation import HTML, JSON
+from indexes.domain.negotiation import HTML, JSON, Encoding
 from indexes.errors import IndexesError
 from indexes.models import Page
 from indexes.services.pages import OVERLAY_ROOT, WHEELS_ROOT, find_page
@@ -75,17 +75,16 @@ def _pages() -> dict[str, _Source]:
     sources = [_Source(*row) for row in rows.values_list("path", "media_type", "etag")]
     for root in _ROOTS:
         for media_type in _NAMES:
-            page = find_page(path=root, media_type=media_type, with_gzip=False)
+            page = find_page(path=root, media_type=media_type, encoding=Encoding.IDENTITY)
             if page is not None:
                 sources.append(_Source(root, media_type, page.etag))
     return {f"{source.site_path[1:]}{_NAMES[source.media_type]}": source for source in sources}
 
 
 def _export(folder: Path, source: _Source, path: str) -> None:
-    for ending, with_gzip in (("", False), (".gz", True)):
-        page = find_page(path=source.site_path, media_type=source.media_type, with_gzip=with_gzip)
-        # It may have gone meanwhile, and a root never stored has no gzipped form.
-        if page is not None and page.is_gzipped == with_gzip:
+    for ending, encoding in (("", Encoding.IDENTITY), (".gz", Encoding.GZIP)):
+        page = find_page(path=source.site_path, media_type=source.media_type, encoding=encoding)
+        if page is not None:  # it may have gone meanwhile
             _replace(folder / f"{path}{ending}", page.body)
 
 
