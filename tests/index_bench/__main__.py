@@ -102,7 +102,7 @@ def _start(stack: ExitStack, name: str, made: Corpus, workers: int) -> Server:
 
 def _measure(case: str, server: Server, wheel: str, seconds: int) -> list[Sample | float]:
     if case == "install":
-        return [install(server, INSTALLED)]
+        return [install(server, INSTALLED)] if server.is_for_clients else []
     wanted = request_of(case, server, wheel)
     found = None if wanted is None else ask(server, *wanted, seconds=seconds)
     return [] if found is None else [found]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -55,8 +55,10 @@ class Server:
     simple: str = "/simple/"
     page: str = ""
     """What a page's address ends with: where files are served, the file's name."""
-    more: tuple[int, ...] = field(default=())
+    more: tuple[int, ...] = ()
     """Processes besides: what stands behind a proxy."""
+    is_for_clients: bool = True
+    """Whether they may come as they are: an index sends who does not come by TLS there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def index(corpus: Corpus, workers: int) -> Iterator[Server]:
         environment=environment,
         log=corpus.folder / "index.log",
     ) as process:
-        yield Server("affineur", url, process.pid)
+        yield Server("affineur", url, process.pid, is_for_clients=False)
 
 
 @contextmanager
@@ -153,8 +155,7 @@ def devpi(corpus: Corpus, workers: int) -> Iterator[Server]:
     with (
         nginx(corpus, workers) as source,
         servers.running(
-            [str(binaries / "devpi-server"), "--serverdir", str(folder), "--port", str(port)]
-            + ["--offline-mode"] * 0,
+            [str(binaries / "devpi-server"), "--serverdir", str(folder), "--port", str(port)],
             is_ready=lambda: servers.answers(f"{url}/+api"),
             log=corpus.folder / "devpi.log",
         ) as process,
