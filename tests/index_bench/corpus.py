@@ -8,7 +8,6 @@ import base64
 import hashlib
 import io
 import json
-import os
 import random
 import sys
 import zipfile
@@ -42,7 +41,7 @@ class Wheel:
 
 def names() -> list[str]:
     """Of the projects that the root lists: as long as those of PyPI are, about 13 letters."""
-    chance = random.Random(SEED)
+    chance = random.Random(SEED)  # noqa: S311
     letters = "abcdefghijklmnopqrstuvwxyz"
     found = {
         "".join(chance.choices(letters, k=chance.randint(5, 20)))
@@ -57,7 +56,7 @@ def wheel(project: str, version: str, size: int, needs: tuple[str, ...] = ()) ->
     info = f"{module}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"
     metadata += "".join(f"Requires-Dist: {need}\n" for need in needs)
-    noise = random.Random(f"{project} {version}").randbytes(size)
+    noise = random.Random(f"{project} {version}").randbytes(size)  # noqa: S311
     files = {
         f"{module}/__init__.py": b"",
         f"{module}/data": noise,
@@ -88,11 +87,11 @@ def wheels() -> Iterator[Wheel]:
 
 
 def fill_the_index(folder: Path) -> None:
-    from django.core.management import call_command  # noqa: PLC0415  # once Django is set up
+    from django.core.management import call_command  # once Django is set up
 
-    from indexes.models import File, Project  # noqa: PLC0415
-    from indexes.services.pages import file_url, render_pages  # noqa: PLC0415
-    from indexes.storage import file_key, get_storage  # noqa: PLC0415
+    from indexes.models import File, Project
+    from indexes.services.pages import file_url, render_pages
+    from indexes.storage import file_key, get_storage
 
     call_command("migrate", verbosity=0)
     Project.objects.bulk_create(
@@ -161,8 +160,8 @@ def _link(folder: Path, filename: str) -> None:
 
 def _write_pages(www: Path) -> None:
     """The stored pages in both forms, so that nginx serves the very bytes."""
-    from indexes.domain.negotiation import JSON  # noqa: PLC0415
-    from indexes.models import Page  # noqa: PLC0415
+    from indexes.domain.negotiation import JSON
+    from indexes.models import Page
 
     for page in Page.objects.filter(path__startswith="/simple/").iterator():
         name = "index.json" if page.media_type == JSON else "index.html"
@@ -176,12 +175,11 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def main() -> None:
-    import django  # noqa: PLC0415
+    import django
 
     django.setup()
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    os.chmod(folder, 0o755)  # noqa: PTH101
     fill_the_index(folder)
     first, installed = next(wheels()), wheel(INSTALLED[0], "1.0", WHEEL_BYTES, INSTALLED[1:2])
     urls = {each.project: f"/files/{each.sha256}/{each.filename}" for each in (first, installed)}

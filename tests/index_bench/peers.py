@@ -99,7 +99,7 @@ def nginx(corpus: Corpus, workers: int) -> Iterator[Server]:
 
 @contextmanager
 def index(corpus: Corpus, workers: int) -> Iterator[Server]:
-    """This index alone, run as `deploy/process index` does."""
+    """Ours alone, run as `deploy/process index` does."""
     port = servers.free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
@@ -118,7 +118,7 @@ def index(corpus: Corpus, workers: int) -> Iterator[Server]:
 
 @contextmanager
 def proxied_index(corpus: Corpus, workers: int) -> Iterator[Server]:
-    """This index behind the shipped nginx configuration, on loopback and without TLS."""
+    """Ours behind the shipped nginx configuration, on loopback and without TLS."""
     with index(corpus, workers) as behind:
         port = servers.free_port()
         shipped = (HERE / "deploy" / "nginx.conf").read_text()

@@ -35,7 +35,7 @@ METADATA = b"Metadata-Version: 2.1\nName: project\nVersion: 1.0\n" + b"A descrip
 
 def fill(projects: int) -> None:
     """Projects by the ORM; their files, ours and upstream's, and their pages multiplied in SQL."""
-    from indexes.models import File, Page, Project, UpstreamFile  # noqa: PLC0415
+    from indexes.models import File, Page, Project, UpstreamFile
 
     Project.objects.bulk_create(
         (
@@ -107,8 +107,8 @@ def _multiply(pattern: Model, times: int, differing: dict[str, str]) -> None:
 
 def publish(projects: int, count: int, first: int) -> list[float]:
     """Seconds of each of that many publications, of projects spread over the index."""
-    from indexes.models import Project  # noqa: PLC0415
-    from indexes.services.publish import publish_file  # noqa: PLC0415
+    from indexes.models import Project
+    from indexes.services.publish import publish_file
 
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
@@ -140,10 +140,10 @@ def publish(projects: int, count: int, first: int) -> list[float]:
 
 def store_root() -> float:
     """Seconds to render and store the overlay's root anew."""
-    from django.db import transaction  # noqa: PLC0415
+    from django.db import transaction
 
-    from indexes.models import Page, Project  # noqa: PLC0415
-    from indexes.services.pages import render_pages  # noqa: PLC0415
+    from indexes.models import Page, Project
+    from indexes.services.pages import render_pages
 
     project = Project.objects.order_by("pk")[0]
     Page.objects.filter(path=f"/simple/{project.name}/").delete()
@@ -155,10 +155,10 @@ def store_root() -> float:
 
 def serve_questions() -> None:
     """One database's part: a line in is what to do, a line out is how long it took."""
-    import django  # noqa: PLC0415
+    import django
 
     django.setup()
-    from django.core.management import call_command  # noqa: PLC0415
+    from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
     projects = int(sys.argv[2])
