@@ -89,8 +89,9 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
     return {
         case: {
             name: {**_summary(found, samples.get("nginx", [])), "peak_mb": round(memory[name], 1)}
-            for name, found in samples.items()
             if found
+            else {}
+            for name, found in samples.items()
         }
         for case, samples in results.items()
     }
@@ -139,7 +140,9 @@ def table(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     for case, servers in results.items():
         for name, figures in servers.items():
             cells = (f"{figures[key]:>11g}" if key in figures else " " * 11 for key in COLUMNS)
-            lines.append(f"{case:12}{name:16}{''.join(cells)}")
+            # It has no such thing, answers with errors, or takes longer than was waited.
+            said = "".join(cells) if figures else f"{'none':>11}"
+            lines.append(f"{case:12}{name:16}{said}")
     return "\n".join(lines)
 
 
