@@ -3,6 +3,8 @@
 It needs to read the tables of `indexes` and the files in storage; it writes neither.
 """
 
+from typing import Any
+
 from portal.settings.prod import *
 
 INSTALLED_APPS = ["indexes"]
