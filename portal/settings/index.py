@@ -3,8 +3,6 @@
 It needs to read the tables of `indexes` and the files in storage; it writes neither.
 """
 
-from typing import Any
-
 from portal.settings.prod import *
 
 INSTALLED_APPS = ["indexes"]
@@ -16,4 +14,4 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "portal.index_urls"
 # Pages are stored as bytes; what goes wrong is said in Django's few words.
-TEMPLATES: list[dict[str, Any]] = []
+TEMPLATES = []
