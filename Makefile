@@ -6,7 +6,7 @@ AFFINEUR_INTERPRETERS ?= $(if $(PYENV_ROOT),$(PYENV_ROOT)/versions/3.*/bin/pytho
 export AFFINEUR_INTERPRETERS
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-vm check bench bench-corpus conformance-peers fmt lock schema
+.PHONY: help run demo test test-vm check bench bench-corpus bench-index bench-publish conformance-peers fmt lock schema
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,9 +39,17 @@ check: .venv/synced ## formatting, lint, types, import rules, migrations, templa
 	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file /dev/null --settings portal.settings.test
 	@deploy/check-production
 
-bench: .venv/synced ## measurements: builds with and without the farm, and the index against nginx
+bench: .venv/synced ## measurements: builds with and without the farm
 	@deploy/bootstrap bench
-	@$(PYTHON) -m tests.bench $(ARGS)
+	@$(PYTHON) -m tests.bench
+
+bench-index: .venv/synced ## the index against nginx, devpi, pypiserver and proxpi; ARGS=--help tells more
+	@deploy/bootstrap bench
+	@$(PYTHON) -m tests.index_bench $(ARGS)
+
+bench-publish: .venv/synced ## publishing into an index of 1,000 files and of 1,000,000; ARGS=--postgresql
+	@deploy/bootstrap bench
+	@$(PYTHON) -m tests.index_bench.publish $(ARGS)
 
 conformance-peers: .venv/synced ## the rules of index pages, on ours and on devpi and proxpi: a table
 	@$(PYTHON) -m tests.indexes.conformance.peers $(ARGS)

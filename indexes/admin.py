@@ -59,4 +59,4 @@ class PageAdmin(ReadOnlyAdmin):
     list_display = ("path", "media_type", "etag", "rendered_at")
     list_filter = ("media_type",)
     search_fields = ("path",)
-    exclude = ("body", "gzip_body")
+    exclude = ("body", "gzip_body", "zstd_body")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from functools import wraps
@@ -27,7 +27,14 @@ from django.views.decorators.http import require_safe
 
 from indexes.conf import indexes_config
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
-from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML, accepts_gzip, choose
+from indexes.domain.negotiation import (
+    HTML,
+    JSON,
+    PLAIN_HTML,
+    Encoding,
+    choose,
+    choose_encoding,
+)
 from indexes.domain.ranges import ByteRange, RangeNotSatisfiable, parse_range
 from indexes.domain.simple import format_time
 from indexes.services.downloads import (
@@ -78,41 +85,45 @@ def _cached(response: HttpResponseBase) -> HttpResponseBase:
     return response
 
 
-type _Find = Callable[[str, bool], ServedPage | None]
-"""Of a media type and whether it may be gzipped, the page."""
+type _Find = Callable[[str, Encoding], ServedPage | None]
+"""Of a media type and a coding, the page."""
 
 
 def _serve_page(request: HttpRequest, path: str) -> HttpResponseBase | None:
     """The stored page at the path in the form that the client takes; None when there is none."""
     return _serve(
         request,
-        lambda media_type, with_gzip: find_page(
-            path=path, media_type=media_type, with_gzip=with_gzip
-        ),
+        lambda media_type, encoding: find_page(path=path, media_type=media_type, encoding=encoding),
     )
 
 
 def _serve(request: HttpRequest, find: _Find) -> HttpResponseBase | None:
     media_type = choose(request.headers.get("Accept"))
     if media_type is None:
-        response: HttpResponseBase = _plain(406, f"This page comes as {JSON}, {HTML}, {PLAIN_HTML}")
-        patch_vary_headers(response, ["Accept"])
-        return response
-    with_gzip = accepts_gzip(request.headers.get("Accept-Encoding"))
-    page = find(media_type, with_gzip)
+        return _not_acceptable("Accept", [JSON, HTML, PLAIN_HTML])
+    encoding = choose_encoding(request.headers.get("Accept-Encoding"))
+    if encoding is None:
+        return _not_acceptable("Accept-Encoding", Encoding)
+    page = find(media_type, encoding)
     if page is None:
         return None
     if has_etag(request.headers.get("If-None-Match", ""), page.etag):
-        response = HttpResponseNotModified()
+        response: HttpResponseBase = HttpResponseNotModified()
     else:
         charset = "; charset=utf-8" if media_type == PLAIN_HTML else ""
         response = HttpResponse(page.body, content_type=f"{media_type}{charset}")
         response["Content-Length"] = str(len(page.body))
-        if page.is_gzipped:
-            response["Content-Encoding"] = "gzip"
+        if page.encoding is not Encoding.IDENTITY:
+            response["Content-Encoding"] = page.encoding.value
     response["ETag"] = page.etag
     patch_vary_headers(response, ["Accept", "Accept-Encoding"])
     return _cached(_dated(response, page.unverified_since))
+
+
+def _not_acceptable(header: str, forms: Iterable[str]) -> HttpResponseBase:
+    response = _plain(406, f"This page comes as {', '.join(forms)}: ask for one of them.")
+    patch_vary_headers(response, [header])
+    return response
 
 
 def _dated(response: HttpResponseBase, unverified_since: datetime | None) -> HttpResponseBase:
@@ -222,9 +233,9 @@ def platform_root(request: HttpRequest, platform: str) -> HttpResponseBase:  # n
 def platform_project(request: HttpRequest, name: NormalizedName, platform: str) -> HttpResponseBase:
     """The overlay's page without the wheels of other platforms."""
 
-    def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
+    def find(media_type: str, encoding: Encoding) -> ServedPage | None:
         return find_platform_page(
-            name=name, platform=platform, media_type=media_type, with_gzip=with_gzip
+            name=name, platform=platform, media_type=media_type, encoding=encoding
         )
 
     return _serve(request, find) or _elsewhere(name)
@@ -235,8 +246,8 @@ def dated_root(request: HttpRequest, day: date) -> HttpResponseBase:
     if day > timezone.now().astimezone(UTC).date():
         return _plain(404, f"{day} is yet to come.")
 
-    def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
-        return find_dated_root(day=day, media_type=media_type, with_gzip=with_gzip)
+    def find(media_type: str, encoding: Encoding) -> ServedPage | None:
+        return find_dated_root(day=day, media_type=media_type, encoding=encoding)
 
     return _serve(request, find) or _plain(404, "There is no such index.")
 
@@ -251,8 +262,8 @@ def dated_project(request: HttpRequest, name: NormalizedName, day: date) -> Http
     if day > timezone.now().astimezone(UTC).date():
         return _plain(404, f"{day} is yet to come.")
 
-    def find(media_type: str, with_gzip: bool) -> ServedPage | None:  # noqa: FBT001  # as called
-        return find_dated_page(name=name, day=day, media_type=media_type, with_gzip=with_gzip)
+    def find(media_type: str, encoding: Encoding) -> ServedPage | None:
+        return find_dated_page(name=name, day=day, media_type=media_type, encoding=encoding)
 
     response = _serve(request, find)
     if response is None:

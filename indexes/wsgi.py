@@ -1,15 +1,18 @@
 """Index pages on a thin WSGI entry: answers from memory, all else by the application it wraps.
 
 The application behind it (Django) is the only one that makes an answer, so that each header is
-what it says. An answer is kept by what it may depend on: path, form, encoding, host and scheme.
+what it says. An answer is kept by what it may depend on: path, form, coding, host and scheme. A
+hit is two look-ups in dictionaries and takes no lock: what a client sent is read once, and known
+when it comes again.
 
 How a change is noticed, in every process on every host: an answer is kept with its *stamp*
 (`indexes.services.pages.page_stamp`: the ETag of the stored page, or why there is none), read
 from the database before the answer was made. An answer whose stamp was read within the last
 second is given as it is; after that the stamp is read again, and if it differs the answer is
-made anew. So what is served is at most a second older than the database, a page costs at most
-one small query a second and process, and no count of changes that transactions would have to
-queue for is kept.
+made anew. A page of one platform, or as of a day, goes by the stamp of the project's page of the
+overlay, and by whether that day has come. So what is served is at most a second older than the
+database, a page costs at most one small query a second and process, and no count of changes that
+transactions would have to queue for is kept.
 """
 
 import re
@@ -18,15 +21,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from datetime import UTC, date
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.core.signals import request_finished, request_started
+from django.utils import timezone
 
 from indexes.domain.names import InvalidProjectName, parse_project_name
-from indexes.domain.negotiation import accepts_gzip, choose
+from indexes.domain.negotiation import Encoding, choose, choose_encoding
+from indexes.domain.selection import is_platform
 from indexes.services.pages import (
     OVERLAY_ROOT,
     WHEELS_ROOT,
@@ -44,13 +49,17 @@ FRESH_SECONDS = 1.0
 CACHE_BYTES = 64 * 1024 * 1024
 # What an answer takes beside its body: headers, keys, the entry itself.
 _OVERHEAD = 4 * 1024
-_LONGEST_PARSED = 1024
+# What clients sent, as it was read: no longer than this, and no more of it.
+_LONGEST_KNOWN = 1024
+_MOST_KNOWN = 8192
 _METHODS = frozenset({"GET", "HEAD"})
-_PREFIXES = ("/simple/", "/wheels/simple/", "/projects/")
+_PREFIXES = ("/simple/", "/wheels/simple/", "/projects/", "/platforms/", "/as-of/")
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _PATH = re.compile(
     rf"(?P<index>/simple/|/wheels/simple/)(?:(?P<name>{_NAME})/?)?"
-    rf"|/projects/(?P<project>{_NAME})/simple(?:/(?P<listed>{_NAME})?)?/?",
+    rf"|/projects/(?P<project>{_NAME})/simple(?:/(?P<listed>{_NAME})?)?/?"
+    rf"|/platforms/(?P<platform>[a-z0-9_]+)/simple/(?:(?P<of_platform>{_NAME})/?)?"
+    rf"|/as-of/(?P<day>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/simple/(?P<dated>{_NAME})/?",
     re.ASCII,
 )
 _KEPT = frozenset({"200", "301", "302", "404"})
@@ -73,32 +82,53 @@ class _Answer:
         return len(self.body) + _OVERHEAD
 
 
-class _Request(NamedTuple):
-    """All that an answer may depend on. A tuple, because hashing it is most of a hit's time."""
+class _Sent(NamedTuple):
+    """What a client sent of all that an answer may depend on. A tuple, as that is fast to hash."""
+
+    method: str
+    path: str
+    query: str
+    accept: str
+    encoding: str | None
+    host: str
+    scheme: str
+    forwarded_scheme: str
+    is_elsewhere: bool
+    """Whether the request was sent on from another host, or is for an application below ours."""
+
+
+class _Basis(NamedTuple):
+    """What an answer rests on: a stored page, a project, and whether a day has come."""
 
     path: str
+    name: str
+    day: date | None
+
+
+class _Request(NamedTuple):
+    """All that an answer depends on."""
+
+    path: str
+    basis: _Basis
     media_type: str
-    with_gzip: bool
+    encoding: Encoding
     host: str
     scheme: str
     forwarded_scheme: str
 
 
 class _Cache:
-    """Answers by request; those used longest ago go when the bytes do not fit."""
+    """Answers by request; when the bytes do not fit, those go that were renewed longest ago.
+
+    Reading takes no lock: a dictionary is whole at any moment.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._lock = threading.Lock()
         self._answers: OrderedDict[_Request, _Answer] = OrderedDict()
-
-    def get(self, request: _Request) -> _Answer | None:
-        with self._lock:
-            answer = self._answers.get(request)
-            if answer is not None:
-                self._answers.move_to_end(request)
-            return answer
+        self.get = self._answers.get
 
     def put(self, request: _Request, answer: _Answer) -> None:
         with self._lock:
@@ -135,44 +165,42 @@ class IndexApplication:
         self._cache = _Cache(max_bytes)
         proxy = settings.SECURE_PROXY_SSL_HEADER
         self._scheme_header = proxy[0] if proxy else ""
-        # A client's headers are read once, unless they are long enough to fill the memory.
-        self._parse = lru_cache(maxsize=4096)(_parse)
+        self._known: dict[tuple[object, ...], _Request] = {}
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        request = self._request(environ)
-        answer = None if request is None else self._find(request, environ)
-        if answer is None:
-            return self._application(environ, start_response)
-        if_none_match = environ.get("HTTP_IF_NONE_MATCH")
-        if if_none_match and answer.etag and _is_known(if_none_match, answer.etag):
-            start_response("304 Not Modified", [*answer.headers_of_304])
-            return [b""]
-        start_response(answer.status, [*answer.headers])
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
-
-    def _request(self, environ: "WSGIEnvironment") -> _Request | None:
-        """None for what is not ours to remember."""
         get = environ.get
-        path = get("PATH_INFO", "")
-        if (
-            not path.startswith(_PREFIXES)
-            or environ["REQUEST_METHOD"] not in _METHODS
-            or get("QUERY_STRING")
-            or get("SCRIPT_NAME")
-            or "HTTP_X_FORWARDED_HOST" in environ
-        ):
-            return None
-        given = (
-            path,
+        sent = (
+            environ["REQUEST_METHOD"],
+            get("PATH_INFO", ""),
+            get("QUERY_STRING", ""),
             get("HTTP_ACCEPT", ""),
-            get("HTTP_ACCEPT_ENCODING", ""),
+            get("HTTP_ACCEPT_ENCODING"),
             get("HTTP_HOST", ""),
             environ["wsgi.url_scheme"],
             get(self._scheme_header, ""),
+            "HTTP_X_FORWARDED_HOST" in environ or bool(get("SCRIPT_NAME")),
         )
-        return (self._parse if sum(map(len, given)) <= _LONGEST_PARSED else _parse)(given)
+        request = self._known.get(sent) or self._read(_Sent(*sent))
+        answer = None if request is None else self._find(request, environ)
+        if answer is None:
+            return self._application(environ, start_response)
+        if_none_match = get("HTTP_IF_NONE_MATCH")
+        if if_none_match and answer.etag and _is_known(if_none_match, answer.etag):
+            start_response("304 Not Modified", answer.headers_of_304.copy())
+            return [b""]
+        start_response(answer.status, answer.headers.copy())
+        return [b"" if sent[0] == "HEAD" else answer.body]
+
+    def _read(self, sent: _Sent) -> _Request | None:
+        """The request in what was sent, remembered unless it would fill the memory."""
+        request = _request(sent)
+        if request is not None and _length(sent) <= _LONGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[sent] = request
+        return request
 
     def _find(self, request: _Request, environ: "WSGIEnvironment") -> _Answer | None:
         """The answer as of a second ago or later; None when it is not one to keep."""
@@ -229,7 +257,7 @@ class IndexApplication:
             "CONTENT_TYPE": "",
             "wsgi.input": BytesIO(),
             "HTTP_ACCEPT": request.media_type,
-            "HTTP_ACCEPT_ENCODING": "gzip" if request.with_gzip else "identity",
+            "HTTP_ACCEPT_ENCODING": request.encoding.value,
         }
         if request.host:
             plain["HTTP_HOST"] = request.host
@@ -238,13 +266,26 @@ class IndexApplication:
         return plain
 
 
-def _parse(given: tuple[str, str, str, str, str, str]) -> _Request | None:
-    """What an answer depends on, of the raw values of a request; None for 406 and other paths."""
-    path, accept, encoding, host, scheme, forwarded_scheme = given
-    media_type = choose(accept)
-    if media_type is None or not _PATH.fullmatch(path):
+def _length(sent: _Sent) -> int:
+    return sum(len(value) for value in sent if isinstance(value, str))
+
+
+def _request(sent: _Sent) -> _Request | None:
+    """What the answer depends on; None for what is not ours to remember: 406, other paths."""
+    if (
+        not sent.path.startswith(_PREFIXES)
+        or sent.method not in _METHODS
+        or sent.query
+        or sent.is_elsewhere
+    ):
         return None
-    return _Request(path, media_type, accepts_gzip(encoding), host, scheme, forwarded_scheme)
+    basis = _basis(sent.path)
+    media_type, encoding = choose(sent.accept), choose_encoding(sent.encoding)
+    if basis is None or media_type is None or encoding is None:
+        return None
+    return _Request(
+        sent.path, basis, media_type, encoding, sent.host, sent.scheme, sent.forwarded_scheme
+    )
 
 
 def _no_write(data: bytes) -> None:
@@ -266,24 +307,39 @@ def _read_stamp(request: _Request, environ: "WSGIEnvironment") -> object:
     """Between the signals of a request, at which Django looks after its connections."""
     request_started.send(IndexApplication, environ=environ)
     try:
-        path, name = _stored(request.path)
-        return page_stamp(path=path, media_type=request.media_type, name=name)
+        basis = request.basis
+        stamp = page_stamp(path=basis.path, media_type=request.media_type, name=basis.name)
+        return stamp, basis.day is None or basis.day <= timezone.now().astimezone(UTC).date()
     finally:
         request_finished.send(IndexApplication)
 
 
-def _stored(path: str) -> tuple[str, str]:
-    """The path of the stored page that the answer at `path` rests on, and the project's name."""
+def _basis(path: str) -> _Basis | None:
+    """What the answer at the path rests on; None where no page can be."""
     found = _PATH.fullmatch(path)
-    given = (found["name"] or found["project"]) if found else None
-    if found is None or given is None:
-        return path, ""
+    if found is None or not is_platform(found["platform"] or "win32"):
+        return None
+    try:
+        day = date.fromisoformat(found["day"]) if found["day"] else None
+    except ValueError:
+        return None
+    return _Basis(*_stored(found), day)
+
+
+def _stored(found: re.Match[str]) -> tuple[str, str]:
+    """The path of the stored page, and the project's name.
+
+    Where nothing stored answers, the path itself: then nothing changes the answer.
+    """
+    given = found["name"] or found["project"] or found["of_platform"] or found["dated"]
+    if given is None:
+        return OVERLAY_ROOT if found["platform"] else found[0], ""
     try:
         name = parse_project_name(given)
     except InvalidProjectName:
-        return path, ""
+        return found[0], ""
     if found["index"] == WHEELS_ROOT:
         return wheels_path(name), name
-    if found["index"] == OVERLAY_ROOT or found["listed"]:
-        return overlay_path(name), name
-    return project_root_path(name), name
+    if found["project"] and not found["listed"]:
+        return project_root_path(name), name
+    return overlay_path(name), name

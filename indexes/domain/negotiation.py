@@ -1,4 +1,6 @@
-"""Which form of a page a client gets (PEP 691; RFC 9110, 12.5.1)."""
+"""Which form of a page a client gets, and how it is packed (PEP 691; RFC 9110, 12.5)."""
+
+from enum import StrEnum
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
@@ -66,7 +68,31 @@ def _quality(value: str) -> float:
     return quality if 0 <= quality <= 1 else 0.0
 
 
-def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Whether an `Accept-Encoding` header takes gzip."""
-    codings = dict(_parse(item) for item in (accept_encoding or "").split(",") if item.strip())
-    return codings.get("gzip", codings.get("*", 0.0)) > 0
+class Encoding(StrEnum):
+    """Content codings that pages are stored in; where a client likes two equally, the first."""
+
+    ZSTD = "zstd"
+    GZIP = "gzip"
+    IDENTITY = "identity"
+
+
+def choose_encoding(accept_encoding: str | None) -> Encoding | None:
+    """The coding to answer an `Accept-Encoding` header with (RFC 9110, 12.5.3); None for 406.
+
+    A client that says nothing gets the page as it is. One that names codings gets what it
+    likes best of them; the page as it is only where it likes none, or says so by weight.
+
+    >>> choose_encoding("gzip, deflate, br")
+    <Encoding.GZIP: 'gzip'>
+    """
+    if accept_encoding is None:
+        return Encoding.IDENTITY
+    weights = dict(_parse(item) for item in accept_encoding.split(",") if item.strip())
+    others = weights.get("*", 0.0)
+    liked = [(weights.get(encoding, others), encoding) for encoding in Encoding]
+    quality, best = max(liked, key=lambda item: item[0])
+    if quality > 0:
+        return best
+    # Not named, it is acceptable all the same.
+    is_refused = Encoding.IDENTITY in weights or "*" in weights
+    return None if is_refused else Encoding.IDENTITY

@@ -13,6 +13,14 @@ class Page(models.Model):
     media_type = models.CharField(max_length=64)
     body = models.BinaryField()
     gzip_body = models.BinaryField()
+    zstd_body = models.BinaryField(db_default=b"")
+    zstd_etag = models.CharField(
+        max_length=66,
+        blank=True,
+        db_default="",
+        help_text="Of the `body` that `zstd_body` packs: a release that knows no zstd changes "
+        "the one and leaves the other.",
+    )
     etag = models.CharField(max_length=66, help_text="Strong, quoted, of `body`.")
     rendered_at = models.DateTimeField()
     unverified_since = models.DateTimeField(

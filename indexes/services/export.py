@@ -1,6 +1,5 @@
 """An index as static files, for a web server or a CDN with no application behind it."""
 
-import gzip
 import hashlib
 import json
 import re
@@ -15,8 +14,9 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from indexes.conf import IndexesConfig, indexes_config
+from indexes.domain.encoding import encode
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
-from indexes.domain.negotiation import HTML, JSON
+from indexes.domain.negotiation import HTML, JSON, Encoding
 from indexes.domain.selection import as_of, end_of, for_platform, is_platform
 from indexes.domain.simple import ProjectPage, RootPage
 from indexes.domain.status import ProjectStatus
@@ -37,9 +37,7 @@ from indexes.storage.s3 import s3_client
 from indexes.storage.site import BucketSite, FolderSite, Site, StaticObject
 
 # Beside each page `p` there is `p` with each ending, in that content coding.
-CODINGS: Mapping[str, tuple[str, Callable[[bytes], bytes]]] = {
-    ".gz": ("gzip", partial(gzip.compress, mtime=0)),
-}
+CODINGS = {"": Encoding.IDENTITY, ".gz": Encoding.GZIP, ".zst": Encoding.ZSTD}
 NAMES = {JSON: "index.json", HTML: "index.html"}
 # HTML is stored as what any browser and any old client takes; a web server that negotiates
 # says which of its two types it gives.
@@ -302,18 +300,18 @@ def _objects(indexes: Iterable[_Index], files: Files) -> Iterator[StaticObject]:
 
 
 def _page_objects(source: _Source, cache_control: str) -> Iterator[StaticObject]:
-    def read(pack: Callable[[bytes], bytes]) -> BinaryIO | None:
+    def read(coding: Encoding) -> BinaryIO | None:
         body = source.read()
-        return None if body is None else BytesIO(pack(body))
+        return None if body is None else BytesIO(encode(body, coding))
 
-    for ending, (coding, pack) in {"": ("", bytes), **CODINGS}.items():
+    for ending, coding in CODINGS.items():
         yield StaticObject(
             key=f"{source.path[1:]}{NAMES[source.media_type]}{ending}",
             digest=source.etag.strip('"'),
             content_type=TYPES[source.media_type],
-            content_encoding=coding,
+            content_encoding="" if coding is Encoding.IDENTITY else coding.value,
             cache_control=cache_control,
-            read=partial(read, pack),
+            read=partial(read, coding),
         )
 
 

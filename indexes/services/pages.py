@@ -1,6 +1,5 @@
 """Pages of the indexes: which files they list, and their bytes, kept with the change they show."""
 
-import gzip
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,8 +9,9 @@ from urllib.parse import quote
 from django.db.models import QuerySet
 from packaging.version import Version
 
+from indexes.domain.encoding import encode
 from indexes.domain.names import NormalizedName
-from indexes.domain.negotiation import HTML, JSON
+from indexes.domain.negotiation import HTML, JSON, Encoding
 from indexes.domain.simple import (
     ListedFile,
     ProjectPage,
@@ -29,6 +29,15 @@ from indexes.services.state import read_state
 
 OVERLAY_ROOT = "/simple/"
 WHEELS_ROOT = "/wheels/simple/"
+_FIELDS = [
+    "body",
+    "gzip_body",
+    "zstd_body",
+    "etag",
+    "zstd_etag",
+    "rendered_at",
+    "unverified_since",
+]
 
 
 def overlay_path(name: str) -> str:
@@ -77,10 +86,7 @@ def render_pages_of(*, projects: Iterable[Project], at: datetime) -> None:
     """`render_pages` of several projects, whose rows the caller holds: each root is stored once."""
     overlay_turned = wheels_turned = False
     for project in projects:
-        since = unverified_since(project)
-        turned = {
-            path for path, forms in _rendered(project).items() if _store(path, forms, at, since)
-        }
+        turned = _store(_rendered(project), at, unverified_since(project))
         overlay_turned |= overlay_path(project.name) in turned
         wheels_turned |= wheels_path(project.name) in turned
     if overlay_turned:
@@ -179,49 +185,60 @@ def root_forms(root: RootPage | None) -> dict[str, bytes]:
 
 def _render_root(path: str, projects: QuerySet[Project], at: datetime) -> None:
     # Locked before the names are read, or of two projects that appear at once one is lost.
-    Page.objects.bulk_create(
-        _pages(path, root_forms(RootPage()), at, None),
-        ignore_conflicts=True,
-    )
-    list(Page.objects.select_for_update().filter(path=path).values_list("pk"))
+    if not Page.objects.select_for_update().filter(path=path).values_list("pk"):
+        Page.objects.bulk_create(
+            [_page(path, *form, at, None) for form in root_forms(RootPage()).items()],
+            ignore_conflicts=True,
+        )
+        list(Page.objects.select_for_update().filter(path=path).values_list("pk"))
     names = projects.order_by("name").values_list("name", flat=True)
-    _store(path, root_forms(RootPage(tuple(map(NormalizedName, names)))), at, None)
+    _store({path: root_forms(RootPage(tuple(map(NormalizedName, names))))}, at, None)
 
 
 def _store(
-    path: str, forms: Mapping[str, bytes], at: datetime, unverified_since: datetime | None
-) -> bool:
-    """Keep these forms of the page, none for no page; whether it appeared or vanished."""
-    stored = dict(Page.objects.filter(path=path).values_list("media_type", "etag"))
-    pages = _pages(path, forms, at, unverified_since)
-    differing = [page for page in pages if stored.get(page.media_type) != page.etag]
+    rendered: Mapping[str, Mapping[str, bytes]], at: datetime, unverified_since: datetime | None
+) -> set[str]:
+    """Keep these forms of each page, none for no page; says which pages appeared or vanished."""
+    stored = {
+        (path, media_type): (etag, zstd_etag)
+        for path, media_type, etag, zstd_etag in Page.objects.filter(path__in=rendered).values_list(
+            "path", "media_type", "etag", "zstd_etag"
+        )
+    }
+    differing = [
+        _page(path, media_type, body, at, unverified_since)
+        for path, forms in rendered.items()
+        for media_type, body in forms.items()
+        if stored.get((path, media_type)) != (_etag(body), _etag(body))
+    ]
     if differing:
         Page.objects.bulk_create(
             differing,
             update_conflicts=True,
             unique_fields=["path", "media_type"],
-            update_fields=["body", "gzip_body", "etag", "rendered_at", "unverified_since"],
+            update_fields=_FIELDS,
         )
-    if stored and not forms:
-        Page.objects.filter(path=path).delete()
-    return bool(stored) != bool(forms)
+    had = {path for path, _ in stored}
+    gone = {path for path in had if not rendered[path]}
+    if gone:
+        Page.objects.filter(path__in=gone).delete()
+    return gone | {path for path, forms in rendered.items() if forms and path not in had}
 
 
-def _pages(
-    path: str, forms: Mapping[str, bytes], at: datetime, unverified_since: datetime | None
-) -> list[Page]:
-    return [
-        Page(
-            path=path,
-            media_type=media_type,
-            body=body,
-            gzip_body=gzip.compress(body, mtime=0),
-            etag=f'"{hashlib.sha256(body).hexdigest()}"',
-            rendered_at=at,
-            unverified_since=unverified_since,
-        )
-        for media_type, body in forms.items()
-    ]
+def _page(
+    path: str, media_type: str, body: bytes, at: datetime, unverified_since: datetime | None
+) -> Page:
+    return Page(
+        path=path,
+        media_type=media_type,
+        body=body,
+        gzip_body=encode(body, Encoding.GZIP),
+        zstd_body=encode(body, Encoding.ZSTD),
+        etag=_etag(body),
+        zstd_etag=_etag(body),
+        rendered_at=at,
+        unverified_since=unverified_since,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +247,8 @@ class ServedPage:
 
     body: bytes
     etag: str
-    is_gzipped: bool
+    """Strong, quoted, of these very bytes: packed, they are another representation."""
+    encoding: Encoding = Encoding.IDENTITY
     unverified_since: datetime | None = None
     """Set while it leaves out our files: upstream was not checked after that."""
 
@@ -239,40 +257,56 @@ def served(
     forms: Mapping[str, bytes],
     media_type: str,
     *,
-    with_gzip: bool,
+    encoding: Encoding,
     project: Project | None = None,
 ) -> ServedPage:
     """A page that is not stored, in the form that a client gets."""
-    body = forms[JSON if media_type == JSON else HTML]
-    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    body = forms[_form(media_type)]
     since = None if project is None else unverified_since(project)
-    if not with_gzip:
-        return ServedPage(body, etag, is_gzipped=False, unverified_since=since)
-    return ServedPage(
-        gzip.compress(body, mtime=0), _gzip_etag(etag), is_gzipped=True, unverified_since=since
-    )
+    return _packed(ServedPage(body, _etag(body), unverified_since=since), encoding)
 
 
-def _gzip_etag(etag: str) -> str:
-    """Other bytes on the wire are another representation, and need another strong ETag."""
-    return f'{etag[:-1]}-gzip"'
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()}"'
 
 
-def find_page(*, path: str, media_type: str, with_gzip: bool) -> ServedPage | None:
+def _etag_of(etag: str, encoding: Encoding) -> str:
+    return etag if encoding is Encoding.IDENTITY else f'{etag[:-1]}-{encoding}"'
+
+
+def _form(media_type: str) -> str:
+    return JSON if media_type == JSON else HTML
+
+
+_COLUMNS = {
+    Encoding.IDENTITY: ("body", "etag"),
+    Encoding.GZIP: ("gzip_body", "etag"),
+    Encoding.ZSTD: ("zstd_body", "zstd_etag"),
+}
+
+
+def find_page(*, path: str, media_type: str, encoding: Encoding) -> ServedPage | None:
     """The stored page; None when there is none. A root that was never stored lists nothing."""
-    form = JSON if media_type == JSON else HTML
-    column = "gzip_body" if with_gzip else "body"
-    pages = Page.objects.filter(path=path, media_type=form)
-    found = pages.values_list(column, "etag", "unverified_since").first()
-    since: datetime | None = None
-    if found is not None:
-        body, etag, since = bytes(found[0]), found[1], found[2]
-    elif path in {OVERLAY_ROOT, WHEELS_ROOT}:
-        with_gzip, body = False, root_forms(RootPage())[form]
-        etag = f'"{hashlib.sha256(body).hexdigest()}"'
-    else:
-        return None
-    return ServedPage(body, _gzip_etag(etag) if with_gzip else etag, with_gzip, since)
+    row = stored_page(path=path, media_type=media_type)
+    found = row.values_list(*_COLUMNS[encoding], "etag", "unverified_since").first()
+    if found is None:
+        is_root = path in {OVERLAY_ROOT, WHEELS_ROOT}
+        return served(root_forms(RootPage()), media_type, encoding=encoding) if is_root else None
+    body, packed_etag, etag, since = found
+    if packed_etag != etag:
+        plain = find_page(path=path, media_type=media_type, encoding=Encoding.IDENTITY)
+        return plain and _packed(plain, encoding)
+    return ServedPage(bytes(body), _etag_of(etag, encoding), encoding, since)
+
+
+def _packed(page: ServedPage, encoding: Encoding) -> ServedPage:
+    body, etag = encode(page.body, encoding), _etag_of(page.etag, encoding)
+    return replace(page, body=body, etag=etag, encoding=encoding)
+
+
+def stored_page(*, path: str, media_type: str) -> QuerySet[Page]:
+    """The one row of that form: a search of the index on both columns."""
+    return Page.objects.filter(path=path, media_type=_form(media_type))
 
 
 def find_unverified_since(*, name: NormalizedName) -> datetime | None:
@@ -286,8 +320,7 @@ def page_stamp(*, path: str, media_type: str, name: str) -> object:
 
     Where none is stored, what else the answer rests on: what we know of the project.
     """
-    pages = Page.objects.filter(path=path, media_type=JSON if media_type == JSON else HTML)
-    etag = pages.values_list("etag", flat=True).first()
+    etag = stored_page(path=path, media_type=media_type).values_list("etag", flat=True).first()
     if etag is not None or not name:
         return etag
     projects = Project.objects.filter(name=name)

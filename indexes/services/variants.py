@@ -5,6 +5,7 @@ from datetime import date, datetime
 from django.db.models import Exists, OuterRef
 
 from indexes.domain.names import NormalizedName
+from indexes.domain.negotiation import Encoding
 from indexes.domain.selection import as_of, end_of, for_platform
 from indexes.domain.simple import RootPage
 from indexes.domain.status import ProjectStatus
@@ -13,7 +14,7 @@ from indexes.services.pages import ServedPage, page_forms, read_overlay, root_fo
 
 
 def find_platform_page(
-    *, name: NormalizedName, platform: str, media_type: str, with_gzip: bool
+    *, name: NormalizedName, platform: str, media_type: str, encoding: Encoding
 ) -> ServedPage | None:
     """The project's page of the overlay, with sdists and the wheels that the platform takes."""
     project = Project.objects.in_overlay().filter(name=name).first()
@@ -21,11 +22,11 @@ def find_platform_page(
     if project is None or page is None:
         return None
     forms = page_forms(for_platform(page, platform))
-    return served(forms, media_type, with_gzip=with_gzip, project=project)
+    return served(forms, media_type, encoding=encoding, project=project)
 
 
 def find_dated_page(
-    *, name: NormalizedName, day: date, media_type: str, with_gzip: bool
+    *, name: NormalizedName, day: date, media_type: str, encoding: Encoding
 ) -> ServedPage | None:
     """The project's page of the overlay with what was there on that day; None before any file.
 
@@ -38,13 +39,13 @@ def find_dated_page(
     page = as_of(overlay, day)
     if not page.files and project.status != ProjectStatus.QUARANTINED:
         return None
-    return served(page_forms(page), media_type, with_gzip=with_gzip, project=project)
+    return served(page_forms(page), media_type, encoding=encoding, project=project)
 
 
-def find_dated_root(*, day: date, media_type: str, with_gzip: bool) -> ServedPage:
+def find_dated_root(*, day: date, media_type: str, encoding: Encoding) -> ServedPage:
     """The projects that had a file on that day."""
     uploaded: datetime = end_of(day)
     then = UpstreamFile.objects.filter(project=OuterRef("pk"), uploaded_at__lt=uploaded)
     names = Project.objects.in_overlay().filter(Exists(then)).order_by("name")
     root = RootPage(tuple(map(NormalizedName, names.values_list("name", flat=True))))
-    return served(root_forms(root), media_type, with_gzip=with_gzip)
+    return served(root_forms(root), media_type, encoding=encoding)

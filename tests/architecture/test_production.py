@@ -97,3 +97,28 @@ def test_the_web_processes_of_production_count_together(tmp_path: Path) -> None:
     done = [run(code, database) for _ in range(2)]
 
     assert [one.stdout.strip() for one in done] == ["1", "2"], done[-1].stderr
+
+
+def test_the_index_on_its_own_entry_knows_nobody(tmp_path: Path) -> None:
+    alone = {
+        **PRODUCTION,
+        "DJANGO_SETTINGS_MODULE": "portal.settings.index",
+        "AFFINEUR_DATABASE": f"sqlite:///{tmp_path / 'database.sqlite3'}",
+    }
+    code = (
+        "from django.core.management import call_command\n"
+        "from django.test import Client\n"
+        "call_command('migrate', verbosity=0)\n"
+        "client = Client(headers={'host': 'affineur.example', 'x-forwarded-proto': 'https'})\n"
+        "for path in ('/simple/', '/healthz', '/wheels/simple/x/', '/account/login/', '/admin/'):\n"
+        "    answer = client.get(path)\n"
+        "    print(answer.status_code, dict(answer.cookies))\n"
+        "import sys\n"
+        "print(sorted({'allauth', 'rest_framework', 'portal.accounts'} & set(sys.modules)))\n"
+    )
+
+    done = run(code, alone)
+
+    assert done.stdout.splitlines() == ["200 {}", "200 {}", "404 {}", "404 {}", "404 {}", "[]"], (
+        done.stderr
+    )

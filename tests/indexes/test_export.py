@@ -9,6 +9,7 @@ from pathlib import Path
 import boto3
 import httpx
 import pytest
+from backports import zstd
 from botocore.exceptions import ClientError
 from django.core.management import CommandError, call_command
 
@@ -26,7 +27,7 @@ from tests.indexes.wheels import make_wheel, metadata_of
 
 pytestmark = pytest.mark.django_db
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx-export.conf"
-ENDINGS = ("index.html", "index.html.gz", "index.json", "index.json.gz")
+ENDINGS = [f"index.{form}{coding}" for form in ("html", "json") for coding in ("", ".gz", ".zst")]
 OTHER_KINDS = [
     f"projects/{NAME}/simple",
     "platforms/manylinux_2_36_x86_64/simple",
@@ -72,6 +73,7 @@ def test_a_page_is_what_the_site_serves(client, folder, ours, kind, form):
         file = folder / path.strip("/") / name
         assert file.read_bytes() == served
         assert gzip.decompress(file.with_name(f"{name}.gz").read_bytes()) == served
+        assert zstd.decompress(file.with_name(f"{name}.zst").read_bytes()) == served
 
 
 def test_a_file_is_what_the_site_gives(client, folder, ours):
@@ -83,7 +85,7 @@ def test_a_file_is_what_the_site_gives(client, folder, ours):
 
 
 def test_it_has_the_overlay_and_the_wheels_and_no_more(folder, ours):
-    assert run(folder) == "19 files written, 0 unchanged, 0 deleted."
+    assert run(folder) == "27 files written, 0 unchanged, 0 deleted."
     pages = [
         f"{index}{name}" for index in ("", "wheels/") for name in ("simple/", f"simple/{NAME}/")
     ]
@@ -114,7 +116,7 @@ def test_what_is_no_index_is_said(folder, ours, index):
 
 
 def test_an_empty_site_has_its_roots(folder):
-    assert run(folder) == "8 files written, 0 unchanged, 0 deleted."
+    assert run(folder) == "12 files written, 0 unchanged, 0 deleted."
     assert b"Simple index" in (folder / "simple" / "index.html").read_bytes()
 
 
@@ -122,7 +124,7 @@ def test_a_second_export_writes_nothing(folder, ours, django_assert_max_num_quer
     run(folder)
     before = inodes(folder)
     with django_assert_max_num_queries(6):
-        assert run(folder) == "0 files written, 19 unchanged, 0 deleted."
+        assert run(folder) == "0 files written, 27 unchanged, 0 deleted."
     assert inodes(folder) == before
 
 
@@ -133,7 +135,7 @@ def test_a_change_writes_what_it_touches(folder, farm, ours, upstream):
     before = inodes(folder)
     upstream.add_sdist("alpha", "2.0")
     farm.refresh(NormalizedName("alpha"))
-    assert run(folder) == "4 files written, 19 unchanged, 0 deleted."
+    assert run(folder) == "6 files written, 27 unchanged, 0 deleted."
     after = inodes(folder)
     assert folders_of(path for path in after if after[path] != before[path]) == {"simple/alpha"}
 
@@ -157,7 +159,7 @@ def test_what_is_gone_is_deleted_and_nothing_else(folder, farm, ours, upstream):
     (folder / "simple" / "robots.txt").write_text("mine")
     upstream.remove_project(NAME)
     farm.refresh()
-    assert run(folder) == "8 files written, 3 unchanged, 8 deleted."
+    assert run(folder) == "12 files written, 3 unchanged, 12 deleted."
     assert not (folder / "simple" / NAME).exists()
     assert (folder / "simple" / "robots.txt").read_text() == "mine"
 
@@ -197,7 +199,7 @@ def test_a_run_that_died_is_made_good(folder, farm, ours, monkeypatch, survived)
 
 def _unserialled(contents):
     """Upstream's serial goes on, though its page has come back."""
-    plain = {path: body for path, body in contents.items() if not path.endswith(".gz")}
+    plain = {path: body for path, body in contents.items() if not path.endswith((".gz", ".zst"))}
     return {path: re.sub(rb'"_last-serial":\d+', b"", body) for path, body in plain.items()}
 
 
@@ -216,7 +218,7 @@ def test_files_may_be_links_to_where_they_are_kept(folder, tmp_path, settings, f
     link = folder / "files" / ours.sha256 / ours.filename
     assert link.is_symlink()
     assert link.stat().st_size == ours.size
-    assert run(folder, "--files", "link") == "0 files written, 19 unchanged, 0 deleted."
+    assert run(folder, "--files", "link") == "0 files written, 27 unchanged, 0 deleted."
 
 
 def test_links_lead_nowhere_from_a_bucket_or_to_one(folder, ours, credentials):
@@ -303,14 +305,14 @@ def test_a_second_export_uploads_what_changed_and_no_more(rclone, farm, ours, up
     manifest = f"export/{MANIFEST}"
     assert sorted(put[1:-1]) == sorted(page)
     assert (put[0], put[-1]) == (manifest, manifest)
-    assert (exported.written, exported.deleted) == (4, 0)
+    assert (exported.written, exported.deleted) == (6, 0)
 
 
 def test_what_is_gone_is_deleted_from_a_bucket(rclone, farm, ours, upstream):
     rclone.export()
     upstream.remove_project(NAME)
     farm.refresh()
-    assert rclone.export()[1].deleted == 8
+    assert rclone.export()[1].deleted == 12
     assert not [key for key in rclone.listing() if f"simple/{NAME}/" in key]
 
 

@@ -5,11 +5,12 @@ import hashlib
 import json
 
 import pytest
+from backports import zstd
 from pypi_simple import PyPISimple
 
 from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML
 from indexes.domain.status import Decision
-from indexes.models import File
+from indexes.models import File, Page
 from indexes.services.standing import decide
 from indexes.storage import file_key, get_storage
 from indexes.storage.memory import MemoryStorage
@@ -78,7 +79,7 @@ def test_pages_tell_caches_what_they_may_do(client, ours, path, settings):
 
 
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "zstd"])
 def test_an_unchanged_page_is_304(client, ours, path, encoding):
     headers = {"accept": JSON, "accept-encoding": encoding}
     first = client.get(path, headers=headers)
@@ -102,19 +103,49 @@ def test_each_form_has_its_own_strong_etag(client, ours, path):
     etags = {
         client.get(path, headers={"accept": accept, "accept-encoding": encoding})["ETag"]
         for accept in (JSON, HTML)
-        for encoding in ("identity", "gzip")
+        for encoding in ("identity", "gzip", "zstd")
     }
-    assert len(etags) == 4
+    assert len(etags) == 6
     assert all(etag.startswith('"') for etag in etags)
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_gzip_is_the_same_page(client, ours, path):
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("gzip", "gzip"), ("gzip, deflate, zstd", "zstd"), ("gzip;q=1, zstd;q=0.5", "gzip")],
+)
+def test_a_packed_page_is_the_same_page(client, ours, path, accepted, encoding):
+    unpack = {"gzip": gzip.decompress, "zstd": zstd.decompress}[encoding]
     plain = client.get(path, headers={"accept": JSON})
-    small = client.get(path, headers={"accept": JSON, "accept-encoding": "gzip"})
-    assert small["Content-Encoding"] == "gzip"
-    assert gzip.decompress(small.content) == plain.content
+    small = client.get(path, headers={"accept": JSON, "accept-encoding": accepted})
+    assert small["Content-Encoding"] == encoding
+    assert unpack(small.content) == plain.content
     assert small["Content-Length"] == str(len(small.content))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_coding_that_we_have_not_is_406(client, ours, path):
+    response = client.get(path, headers={"accept-encoding": "br, identity;q=0"})
+    assert response.status_code == 406
+    assert response["Vary"] == "Accept-Encoding"
+
+
+def test_what_a_release_without_zstd_wrote_is_packed_when_it_is_asked_for(client, farm, ours):
+    path = "/simple/python-levenshtein/"
+    headers = {"accept": JSON, "accept-encoding": "zstd"}
+    before = client.get(path, headers=headers)
+    other = client.get(path, headers={"accept": JSON}).content.replace(b"0.12.2", b"0.12.3")
+    etag = f'"{hashlib.sha256(other).hexdigest()}"'
+    Page.objects.filter(path=path, media_type=JSON).update(
+        body=other, gzip_body=gzip.compress(other), etag=etag
+    )
+    after = client.get(path, headers=headers)
+    assert zstd.decompress(after.content) == other
+    assert after["ETag"] == f'{etag[:-1]}-zstd"' != before["ETag"]
+    farm.publish("cp311-cp311-manylinux_2_36_x86_64")
+    stored = Page.objects.get(path=path, media_type=JSON)
+    assert zstd.decompress(stored.zstd_body) == bytes(stored.body)
+    assert stored.zstd_etag == stored.etag
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -1,6 +1,6 @@
 """The thin entry answers as Django does, from memory, and sees each change within a second."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from wsgiref.util import setup_testing_defaults
 
@@ -8,6 +8,7 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
+from django.utils import timezone
 
 from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML
@@ -36,9 +37,23 @@ PATHS = [
     "/projects/python-levenshtein/simple/python-levenshtein/",
     "/projects/Python_Levenshtein/simple/python-levenshtein",
     "/projects/python-levenshtein/simple/requests/",
+    "/platforms/manylinux_2_36_x86_64/simple/",
+    "/platforms/manylinux_2_36_x86_64/simple/python-levenshtein/",
+    "/platforms/win_amd64/simple/Python_Levenshtein",
+    "/platforms/win_amd64/simple/gone/",
+    "/platforms/win_amd64/simple/requests/",
+    "/platforms/amiga/simple/python-levenshtein/",
+    "/as-of/2026-03-01/simple/",
+    "/as-of/2026-03-01/simple/python-levenshtein/",
+    "/as-of/2026-03-01/simple/Python_Levenshtein",
+    "/as-of/2001-03-01/simple/python-levenshtein/",
+    "/as-of/9999-03-01/simple/python-levenshtein/",
+    "/as-of/2026-02-30/simple/python-levenshtein/",
+    "/as-of/2026-03-01/simple/requests/",
     "/healthz",
     "/nothing-here/",
 ]
+VARIANTS = ["/platforms/win_amd64/simple/", "/as-of/2026-03-01/simple/"]
 ACCEPTS = [
     None,
     "*/*",
@@ -50,7 +65,15 @@ ACCEPTS = [
     "image/png",
     f"{JSON}, " + "a/b;q=0.1, " * 100,
 ]
-ENCODINGS = [None, "gzip, deflate", "gzip;q=0", "identity"]
+ENCODINGS = [
+    None,
+    "gzip, deflate",
+    "gzip;q=0",
+    "identity",
+    "zstd, gzip",
+    "zstd;q=0.1, gzip",
+    "br, identity;q=0",
+]
 OTHERS = [
     {},
     {"QUERY_STRING": "a=b"},
@@ -159,7 +182,15 @@ def test_every_answer_is_djangos(connection_kept, gone, settings, scheme_header,
 
 @pytest.mark.parametrize(
     "path",
-    ["/simple/", f"/simple/{NAME}/", "/simple/requests/", "/simple/Requests", "/wheels/simple/x/"],
+    [
+        "/simple/",
+        f"/simple/{NAME}/",
+        "/simple/requests/",
+        "/simple/Requests",
+        "/wheels/simple/x/",
+        f"/platforms/win_amd64/simple/{NAME}/",
+        f"/as-of/2026-03-01/simple/{NAME}/",
+    ],
 )
 def test_what_is_remembered_asks_nobody(thin, django, ours, path, django_assert_num_queries):
     call(thin, path)
@@ -170,14 +201,16 @@ def test_what_is_remembered_asks_nobody(thin, django, ours, path, django_assert_
     assert django.calls == 1
 
 
+@pytest.mark.usefixtures("ours")
+@pytest.mark.parametrize("prefix", ["/simple/", *VARIANTS])
 def test_after_a_second_an_unchanged_page_costs_one_small_query(
-    thin, django, clock, ours, django_assert_num_queries
+    thin, django, clock, django_assert_num_queries, prefix
 ):
-    call(thin, f"/simple/{NAME}/")
+    call(thin, f"{prefix}{NAME}/")
     clock.now += FRESH_SECONDS
     with django_assert_num_queries(1):
-        call(thin, f"/simple/{NAME}/")
-        call(thin, f"/simple/{NAME}/")
+        call(thin, f"{prefix}{NAME}/")
+        call(thin, f"{prefix}{NAME}/")
     assert django.calls == 1
 
 
@@ -190,6 +223,28 @@ def test_a_change_is_seen_after_a_second(thin, clock, farm, ours, upstream):
     assert b"broken" not in before[2]
     assert b"broken" in after[2]
     assert before[1]["ETag"] != after[1]["ETag"]
+
+
+@pytest.mark.parametrize("prefix", VARIANTS)
+def test_a_change_is_seen_after_a_second_in_what_is_made_of_the_overlay(
+    thin, clock, farm, ours, prefix
+):
+    before = call(thin, f"{prefix}{NAME}/", accept=JSON)
+    farm.upstream.yank(NAME, "0.12.2", reason="broken")
+    farm.refresh()
+    clock.now += FRESH_SECONDS
+    after = call(thin, f"{prefix}{NAME}/", accept=JSON)
+    assert b"broken" not in before[2]
+    assert b"broken" in after[2]
+
+
+def test_a_day_that_comes_is_seen_after_a_second(thin, clock, ours, monkeypatch):
+    path = f"/as-of/2026-03-02/simple/{NAME}/"
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 3, 1, 23, 59, tzinfo=UTC))
+    assert call(thin, path)[0] == "404 Not Found"
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 3, 2, tzinfo=UTC))
+    clock.now += FRESH_SECONDS
+    assert call(thin, path)[0] == "200 OK"
 
 
 def test_a_project_that_appears_is_seen_after_a_second(thin, clock, farm, upstream):

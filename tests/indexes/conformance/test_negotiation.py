@@ -3,6 +3,7 @@
 import gzip
 
 import pytest
+from backports import zstd
 
 from tests.indexes.conformance.corpus import DEMO
 from tests.indexes.conformance.reading import HTML, JSON, PLAIN_HTML
@@ -10,7 +11,7 @@ from tests.indexes.conformance.reading import HTML, JSON, PLAIN_HTML
 pytestmark = pytest.mark.django_db
 
 PATHS = pytest.mark.parametrize("path", ["", f"{DEMO}/"], ids=["root", "page"])
-DECODERS = {"gzip": gzip.decompress}
+DECODERS = {"gzip": gzip.decompress, "zstd": zstd.decompress}
 WISHES = {
     f"{HTML};q=0.2, {JSON}": JSON,
     f"{JSON};q=0.2, {HTML}": HTML,

@@ -1,8 +1,19 @@
+import gzip
+
 import pytest
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML, accepts_gzip, choose
+from indexes.domain.encoding import encode
+from indexes.domain.negotiation import (
+    HTML,
+    JSON,
+    PLAIN_HTML,
+    Encoding,
+    choose,
+    choose_encoding,
+)
 
 PIP = f"{JSON}, {HTML}; q=0.1, {PLAIN_HTML}; q=0.01"
 UV = f"{JSON}, {HTML};q=0.2, {PLAIN_HTML};q=0.01"
@@ -62,18 +73,46 @@ def test_the_order_of_a_header_says_nothing(items):
 
 
 @pytest.mark.parametrize(
-    ("accept_encoding", "is_taken"),
+    ("accept_encoding", "encoding"),
     [
-        ("gzip", True),
-        ("gzip, deflate, br", True),
-        ("br;q=1, gzip;q=0.5", True),
-        ("*", True),
-        ("gzip;q=0", False),
-        ("gzip;q=0, *", False),
-        ("identity", False),
-        ("", False),
-        (None, False),
+        (None, Encoding.IDENTITY),
+        ("", Encoding.IDENTITY),
+        ("identity", Encoding.IDENTITY),
+        ("gzip", Encoding.GZIP),
+        ("GZIP", Encoding.GZIP),
+        ("gzip, deflate, br", Encoding.GZIP),
+        ("gzip, deflate, br, zstd", Encoding.ZSTD),
+        ("br;q=1, gzip;q=0.5", Encoding.GZIP),
+        ("gzip;q=0.9, zstd;q=0.8", Encoding.GZIP),
+        ("gzip;q=0.5, identity;q=0.7", Encoding.IDENTITY),
+        ("gzip;q=0.5, identity;q=0.5", Encoding.GZIP),
+        ("*", Encoding.ZSTD),
+        ("zstd;q=0, *", Encoding.GZIP),
+        ("gzip;q=0", Encoding.IDENTITY),
+        ("gzip;q=0, zstd;q=0, *", Encoding.IDENTITY),
+        ("br", Encoding.IDENTITY),
+        ("gzip;q=much", Encoding.IDENTITY),
+        ("gzip, *;q=0", Encoding.GZIP),
+        ("br, identity;q=0", None),
+        ("br, *;q=0", None),
     ],
 )
-def test_gzip_is_sent_to_who_takes_it(accept_encoding, is_taken):
-    assert accepts_gzip(accept_encoding) is is_taken
+def test_the_best_liked_coding_is_chosen(accept_encoding, encoding):
+    assert choose_encoding(accept_encoding) == encoding
+
+
+@given(st.text())
+def test_any_accept_encoding_is_answered(accept_encoding):
+    assert choose_encoding(accept_encoding) in {None, *Encoding}
+
+
+@given(st.permutations(["zstd;q=0.3", "gzip;q=0.9", "identity;q=0.2", "*;q=1"]))
+def test_the_order_of_codings_says_nothing(items):
+    assert choose_encoding(",".join(items)) is Encoding.GZIP
+
+
+@given(st.binary())
+def test_what_is_packed_is_the_same(body):
+    assert gzip.decompress(encode(body, Encoding.GZIP)) == body
+    assert zstd.decompress(encode(body, Encoding.ZSTD)) == body
+    assert encode(body, Encoding.IDENTITY) == body
