@@ -11,6 +11,7 @@ from packaging.utils import BuildTag
 
 from indexes import signals
 from indexes.domain.files import FileKind, parse_filename
+from indexes.domain.licences import licence_of_metadata
 from indexes.domain.names import NormalizedName, parse_version
 from indexes.errors import IndexesError
 from indexes.models import File, Project, UpstreamFile
@@ -113,6 +114,7 @@ def publish_file(
             metadata_sha256=hashlib.sha256(metadata).hexdigest(),
             metadata=metadata,
             provenance=provenance,
+            licence=licence_of_metadata(metadata),
             build_id=build_id,
             published_at=at,
         ),

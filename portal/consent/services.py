@@ -17,6 +17,7 @@ from builds.domain.states import LIVE, BuildState
 from builds.domain.targets import parse_targets
 from builds.models import Build, Permit
 from builds.services.permits import covering, issue_permit, revoke_permits, unrevoked
+from indexes.domain.licences import canonical_licence
 from indexes.domain.names import parse_version
 from indexes.domain.status import Decision, Standing
 from indexes.models import File, Project
@@ -29,7 +30,6 @@ from portal.consent.agreements import (
     Agreement,
     current,
 )
-from portal.consent.licences import canonical_licence
 from portal.consent.models import Afterwards, Capacity, Consent, Revocation
 from portal.errors import (
     AgreementChanged,
