@@ -156,9 +156,10 @@ def add_reader_token(
 
 
 @transaction.atomic
-def revoke_reader_token(*, token_id: UUID, at: datetime) -> bool:
-    """End it at once; False when it has ended by revocation before."""
-    return bool(ReaderToken.objects.filter(pk=token_id, revoked_at=None).update(revoked_at=at))
+def revoke_reader_token(*, tenant: str, token_id: UUID, at: datetime) -> bool:
+    """End it at once; False when the tenant has no such token that is not revoked."""
+    live = ReaderToken.objects.filter(pk=token_id, tenant=tenant, revoked_at=None)
+    return bool(live.update(revoked_at=at))
 
 
 def find_readable(*, tenant: str, slug: str, secret: str | None, at: datetime) -> CuratedIndex:

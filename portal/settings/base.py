@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "portal.requests",
     "portal.notices",
     "portal.audit",
+    "portal.organisations",
     "portal.api",
     "portal.web",
     "builds",

@@ -198,7 +198,9 @@ def test_to_another_tenant_it_is_not_there(client, secret, path):
 def test_a_token_that_ended_opens_nothing(client, secret):
     ended = token(secret="affr_ended", expires_at=NOW + timedelta(days=1))
     assert ended.last_used_at is None
-    revoke_reader_token(token_id=ReaderToken.objects.get(prefix="affr_sec").pk, at=NOW)
+    live = ReaderToken.objects.get(prefix="affr_sec").pk
+    assert not revoke_reader_token(tenant="globex", token_id=live, at=NOW)
+    assert revoke_reader_token(tenant="acme", token_id=live, at=NOW)
     for wrong in ("affr_ended", "affr_secret"):
         headers = {"authorization": basic(wrong)}
         assert client.get(SECRET_ROOT, headers=headers).status_code == 401
