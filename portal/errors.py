@@ -374,3 +374,44 @@ class LastOwner(PortalError):
             f"{organisation} would have no owner left, and nobody could change that. Make somebody"
             " else an owner first."
         )
+
+
+# Files.
+
+
+class ReasonNeeded(PortalError):
+    code = "reason-needed"
+
+    def __init__(self, filename: str, longest: int) -> None:
+        self.filename = filename
+        super().__init__(
+            f"{filename} was not yanked: say why, in at most {longest} characters. Installers show"
+            " the reason to people."
+        )
+
+
+class NotYankable(PortalError):
+    """Our side has decided about the file already."""
+
+    code = "not-yankable"
+
+    def __init__(self, project: str, filename: str, decision: str) -> None:
+        self.project = project
+        self.filename = filename
+        self.decision = decision
+        super().__init__(
+            f"{filename} of {project} is {decision} by a decision of ours already: nothing was"
+            " changed."
+        )
+
+
+class NotYankedHere(PortalError):
+    code = "not-yanked-here"
+
+    def __init__(self, project: str, filename: str) -> None:
+        self.project = project
+        self.filename = filename
+        super().__init__(
+            f"{filename} of {project} was not yanked here, so there is nothing to take back. What"
+            " upstream yanks is followed, and is upstream's to take back."
+        )

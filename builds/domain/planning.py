@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.tags import Tag, parse_tag
+from packaging.utils import BuildTag, parse_wheel_filename
 from packaging.version import Version
 
 from builds.domain.targets import Target
@@ -128,6 +129,8 @@ class Gap:
     """Its filename."""
     age: int = 0
     """How many newer releases the project has."""
+    remakes: str = ""
+    """The yanked file of ours whose place a build would take; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,8 @@ class ReleaseFile:
     reason: str = ""
     uploaded_at: datetime | None = None
     standing: Standing | None = None
+    is_to_be_remade: bool = False
+    """Whether it is a bad wheel of ours whose place another build may take."""
 
     @property
     def is_ours(self) -> bool:
@@ -342,6 +347,8 @@ class Settler:
         *,
         is_pinned: bool,
     ) -> Settled:
+        bad = [file.filename for _, file in wheels if file.is_to_be_remade]
+        wheels = [ranked for ranked in wheels if not ranked[1].is_to_be_remade]
         offered = [ranked for ranked in wheels if ranked[1].is_on_pages]
         fresh = [ranked for ranked in offered if not ranked[1].is_yanked]
         if usable := fresh or (offered if is_pinned else []):
@@ -364,7 +371,13 @@ class Settler:
                 target.name,
                 sdist.filename,
             )
-        return Gap(release.name, target.name, sdist.filename, release.age)
+        return Gap(
+            release.name,
+            target.name,
+            sdist.filename,
+            release.age,
+            remakes=max(bad, key=_build_tag, default=""),
+        )
 
     def _withdrawn(self, release: Release, target: Target, file: ReleaseFile) -> Refusal:
         because = f" ({file.reason})" if file.reason else ""
@@ -417,6 +430,10 @@ class Settler:
             target.name,
             known[0].filename,
         )
+
+
+def _build_tag(filename: str) -> BuildTag:
+    return parse_wheel_filename(filename)[2]
 
 
 def _served(release: Release, target: Target, wheels: Sequence[tuple[int, ReleaseFile]]) -> Served:

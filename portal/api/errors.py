@@ -30,6 +30,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "licence-needed": HTTPStatus.BAD_REQUEST,
     "not-one-licence": HTTPStatus.BAD_REQUEST,
     "proof-fact-missing": HTTPStatus.BAD_REQUEST,
+    "reason-needed": HTTPStatus.BAD_REQUEST,
     "recipe-invalid": HTTPStatus.BAD_REQUEST,
     "rule-invalid": HTTPStatus.BAD_REQUEST,
     "unknown-agreement": HTTPStatus.BAD_REQUEST,

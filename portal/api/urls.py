@@ -74,6 +74,7 @@ urlpatterns = [
     path("files/<str:filename>/", FileViewSet.as_view(RETRIEVE)),
     path("ledger/", PublicLedgerViewSet.as_view(LIST)),
     path("ledger/checkpoints/", CheckpointViewSet.as_view(LIST)),
+    path("files/<str:filename>/yank/", FileViewSet.as_view({"post": "yank", "delete": "unyank"})),
     path("me/", MeViewSet.as_view(LIST)),
     path("organisations/", OrganisationViewSet.as_view(LIST_AND_CREATE)),
     path("organisations/<slug:slug>/", OrganisationViewSet.as_view(RETRIEVE)),

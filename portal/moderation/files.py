@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from builds.services.remake import remake
 from indexes.domain.status import Decision
 from indexes.models import File, Project
 from indexes.services.standing import decide
@@ -36,11 +36,16 @@ def yank_file(*, user: User, file: File, reason: str, rebuild: bool, at: datetim
         raise ReasonNeeded(file.filename, REASON_LENGTH)
     if file.decision:
         raise NotYankable(file.project.name, file.filename, file.decision)
-    decide(files=_alone(file), decision=Decision.YANKED, reason=reason, at=at)
+    decide(
+        files=_alone(file),
+        decision=Decision.YANKED,
+        reason=reason,
+        at=at,
+        is_to_be_remade=rebuild,
+    )
     facts = {"filename": file.filename, "reason": reason, "rebuild": rebuild}
     record(actor=user.username, verb="file-yanked", project=file.project.name, facts=facts, at=at)
     if rebuild:
-        remake(file=file, at=at)
         replan_project(project=file.project, at=at)
     file.refresh_from_db()
     return file
@@ -48,9 +53,10 @@ def yank_file(*, user: User, file: File, reason: str, rebuild: bool, at: datetim
 
 @transaction.atomic
 def unyank_file(*, user: User, file: File, at: datetime) -> File:
-    """Take a yank of ours back. What upstream yanked stays so. Raises `ProofNeeded`, `NotYankedHere`.
+    """Take a yank of ours back; what upstream yanked stays so.
 
-    A build that was to take its place goes on; its wheel is then the one that is preferred.
+    A build that was to take its place goes on, and its wheel is preferred then. Raises
+    `ProofNeeded`, `NotYankedHere`.
     """
     file = _held(user, file, at)
     if file.decision != Decision.YANKED:
@@ -71,5 +77,5 @@ def _held(user: User, file: File, at: datetime) -> File:
     return File.objects.select_related("project").get(pk=file.pk)
 
 
-def _alone(file: File):
+def _alone(file: File) -> QuerySet[File]:
     return File.objects.filter(pk=file.pk)
