@@ -14,12 +14,13 @@ from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.tags import Tag, parse_tag
-from packaging.utils import BuildTag, parse_wheel_filename
+from packaging.utils import BuildTag
 from packaging.version import Version
 
 from builds.domain.targets import Target
 from builds.errors import BuildsError
-from indexes.domain.files import FileKind
+from indexes.domain.files import FileKind, parse_filename
+from indexes.domain.names import NormalizedName
 from indexes.domain.status import ProjectStatus, Standing
 
 SDIST_ENDINGS = (".tar.gz", ".tar.bz2", ".zip")
@@ -376,8 +377,11 @@ class Settler:
             target.name,
             sdist.filename,
             release.age,
-            remakes=max(bad, key=_build_tag, default=""),
+            remakes=max(bad, key=self._build_tag, default=""),
         )
+
+    def _build_tag(self, filename: str) -> BuildTag:
+        return parse_filename(filename, NormalizedName(self._project.name)).build_tag
 
     def _withdrawn(self, release: Release, target: Target, file: ReleaseFile) -> Refusal:
         because = f" ({file.reason})" if file.reason else ""
@@ -430,10 +434,6 @@ class Settler:
             target.name,
             known[0].filename,
         )
-
-
-def _build_tag(filename: str) -> BuildTag:
-    return parse_wheel_filename(filename)[2]
 
 
 def _served(release: Release, target: Target, wheels: Sequence[tuple[int, ReleaseFile]]) -> Served:

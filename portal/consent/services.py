@@ -368,7 +368,7 @@ def _made(files: QuerySet[File]) -> list[_Made]:
 
 
 def _files_of_consent_alone(consent: Consent, *, at: datetime) -> list[File]:
-    """Files that stand, or were yanked as bad, that this consent lets us publish, and no other permit does."""
+    """Files on the pages that this consent lets us publish, and no other permit does."""
     permits = unrevoked(consent.project)
     own = [permit for permit in permits if permit.origin == str(consent.pk)]
     others = [permit for permit in permits if permit.origin != str(consent.pk)]
