@@ -50,9 +50,7 @@ def counting(upstream, settings, monkeypatch):
     upstream.add_sdist("demo", "2.0")
     counting = Counting(upstream)
     monkeypatch.setattr(proxy, "get_upstream", lambda: counting)
-    caches["upstream"].clear()
-    yield counting
-    caches["upstream"].clear()
+    return counting
 
 
 def test_upstreams_page_comes_in_the_clients_form(client, counting):
