@@ -63,6 +63,12 @@ def proxied_page(*, name: NormalizedName, at: datetime) -> ProjectPage:
         _TURNS.release()
 
 
+def kept_page(*, name: NormalizedName) -> ProjectPage | None:
+    """The page as it was last fetched, however old; None when it was not. Nothing is asked."""
+    kept: _Kept | None = _cache().get(_key(name))
+    return None if kept is None or kept.body is None else _page(name, kept)
+
+
 def _awaited(name: NormalizedName, at: datetime) -> _Kept:
     """What this request fetches, or another that was first."""
     cache, turn = _cache(), f"fetching:{name}"

@@ -249,6 +249,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "builds.reconcile", "schedule": 15.0},
     "mirror": {"task": "indexes.mirror", "schedule": 300.0},
     "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 300.0},
+    "learn-licences": {"task": "indexes.learn_licences", "schedule": 300.0},
     "replan": {"task": "portal.replan_requests", "schedule": 300.0},
     "end-development": {"task": "portal.end_development_permits", "schedule": 300.0},
     "checkpoint": {"task": "portal.make_checkpoint", "schedule": 900.0},

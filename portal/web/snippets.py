@@ -69,7 +69,7 @@ ADVICE: Mapping[Kind, Advice] = {
     ),
     Kind.PLATFORM: Advice(
         "Choose it as the only index of machines that are all alike, such as a CI: its pages are"
-        " a tenth as long. It is the overlay without the wheels of other platforms.",
+        " far shorter. It is the overlay without the wheels of other platforms.",
         "A lock file that is made from it lacks the other platforms, and will not install there."
         " For a project that it has no wheel of, installers build from source as they do anywhere.",
     ),
@@ -90,9 +90,9 @@ ADVICE: Mapping[Kind, Advice] = {
 """Two sentences each, of which one page shows one kind's."""
 
 FIRST_INDEX = (
-    "Without `explicit`, uv takes a project from the first index that has it, and looks no further"
-    " (`first-index`). An index of our wheels alone would hide the releases that only PyPI has,"
-    " newer ones too."
+    "Without explicit = true, uv takes a project from the first index that has it, and looks no"
+    " further (it calls that first-index). An index of our wheels alone would hide the releases that"
+    " only PyPI has, newer ones too."
 )
 
 
@@ -171,7 +171,7 @@ class _Maker(ABC):
             "Dockerfile",
             "Dockerfile",
             f"{variables}\nRUN {mount} \\\n    {install}\n",
-            "Build with `docker build --secret id=netrc,src=$HOME/.netrc .`: the token stays out of"
+            "Build with docker build --secret id=netrc,src=$HOME/.netrc: the token stays out of"
             " the image.",
         )
 
@@ -189,7 +189,7 @@ class _Whole(_Maker):
             "uv",
             "pyproject.toml",
             f'[[tool.uv.index]]\nname = "{self.name}"\nurl = "{self.url}"\ndefault = true\n',
-            self.variables("UV_INDEX") or "`default` puts it in the place of PyPI.",
+            self.variables("UV_INDEX") or "As the default index it takes the place of PyPI.",
         )
 
     def poetry(self) -> Snippet:
@@ -208,7 +208,7 @@ class _Whole(_Maker):
             "pyproject.toml",
             f'[[tool.pdm.source]]\nname = "pypi"\nurl = "{self.url_for_pdm()}"\n'
             "verify_ssl = true\n",
-            self.note_for_pdm() or "The name `pypi` puts it in the place of PyPI.",
+            self.note_for_pdm() or "Under the name pypi it takes the place of PyPI.",
         )
 
     def docker(self) -> Snippet:

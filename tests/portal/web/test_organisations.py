@@ -54,7 +54,7 @@ def test_it_is_made_on_a_page(ada):
     assert "You belong to none yet" in words_of(client.get("/organisations/"))
     made = client.post("/organisations/", {"name": "Acme Ltd", "slug": "acme"})
     assert made["Location"] == ACME
-    assert "You are owner" in words_of(client.get(ACME))
+    assert "You belong to it as owner" in words_of(client.get(ACME))
     assert "Acme Ltd" in words_of(client.get("/organisations/"))
 
 
