@@ -54,7 +54,7 @@ _LABELS = {
     Ground.LICENCE_UNKNOWN: "Its licence is not known",
     Ground.TOO_YOUNG: "It is too young",
     Ground.AGE_UNKNOWN: "Its age is not known",
-    Ground.NOT_REPRODUCIBLE: "Nobody has shown that it can be built again",
+    Ground.NOT_REPRODUCIBLE: "Nobody has shown that it comes out the same when built again",
     Ground.SUPERSEDED: "A later build of ours takes its place",
 }
 

@@ -141,3 +141,11 @@ def _list(file: File, at: datetime) -> File:
     file.refresh_from_db(fields=["standing", "standing_reason"])
     render_pages(project=project, at=at)
     return file
+
+
+@transaction.atomic
+def tell_reproducible(*, file: File, is_reproducible: bool, by: str, at: datetime) -> None:
+    """Keep whether it came out the same when it was built again; the last word counts."""
+    File.objects.filter(pk=file.pk).update(is_reproducible=is_reproducible)
+    file.is_reproducible = is_reproducible
+    signals.file_compared.send(File, file=file, is_reproducible=is_reproducible, by=by, at=at)

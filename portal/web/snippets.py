@@ -91,7 +91,7 @@ ADVICE: Mapping[Kind, Advice] = {
 
 FIRST_INDEX = (
     "Without explicit = true, uv takes a project from the first index that has it, and looks no"
-    " further (it calls that first-index). An index of our wheels alone would hide the releases that"
+    " further (it calls that first-index). An index of our wheels alone would hide releases that"
     " only PyPI has, newer ones too."
 )
 
