@@ -7,6 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 from django.core.cache import caches
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.test import RequestFactory
 from django.utils import timezone
 
 from indexes.domain.curation import Rules
@@ -14,7 +18,7 @@ from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import HTML, JSON
 from indexes.services import proxy
 from indexes.services.curated import Terms, create_index
-from indexes.upstream import ProjectNotUpstream, UpstreamInvalid, UpstreamUnreachable
+from indexes.upstream import NotModified, ProjectNotUpstream, UpstreamInvalid, UpstreamUnreachable
 from indexes.wsgi import IndexApplication
 from tests.indexes.conftest import NAME, NOW
 
@@ -143,17 +147,23 @@ def test_who_waits_too_long_is_told_so(counting, monkeypatch):
 
 
 def test_a_304_to_nothing_is_upstreams_fault(counting, monkeypatch):
-    from indexes.upstream import NotModified
-
     monkeypatch.setattr(counting, "inner", SimpleNamespace(project_page=lambda *_: NotModified()))
     with pytest.raises(UpstreamInvalid):
         proxy.proxied_page(name=DEMO, at=NOW)
 
 
-def test_the_thin_entry_asks_anew_for_what_is_proxied(counting):
-    from django.core.handlers.wsgi import WSGIHandler
-    from django.test import RequestFactory
+@pytest.fixture
+def unclosed_connection():
+    """The end of a request does not close the test's transaction."""
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    yield
+    request_started.connect(close_old_connections)
+    request_finished.connect(close_old_connections)
 
+
+@pytest.mark.usefixtures("unclosed_connection")
+def test_the_thin_entry_asks_anew_for_what_is_proxied(counting):
     def get(path):
         told = []
         environ = RequestFactory().get(path, headers={"accept": JSON}).environ
