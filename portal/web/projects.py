@@ -13,7 +13,6 @@ from builds.services.plan import preview
 from indexes.domain.names import parse_project_name
 from indexes.models import File, Project
 from portal.consent.services import live_consents
-from portal.ledger.services import entries_of
 from portal.moderation.files import may_yank
 from portal.ownership.services import has_proof
 from portal.requests.services import demand
@@ -76,27 +75,6 @@ def release(request: HttpRequest, name: str, version: str) -> HttpResponse:
         "may_yank": _may_yank(request, project),
     }
     return render(request, "web/release.html", context)
-
-
-@require_safe
-@explained
-def ledger(request: HttpRequest, name: str) -> HttpResponse:
-    """Every act on the project, for who has proven to own it."""
-    project = find_project(request, name, at=timezone.now())
-    user = signed_in(request)
-    if user is None:
-        return redirect(f"{reverse('account_login')}?next={request.path}")
-    if (
-        not is_administrator(user)
-        and has_proof(user=user, project=project, at=timezone.now()) is None
-    ):
-        message = (
-            f"The ledger of {project.name} is for its proven owners. It is your turn: prove that"
-            " you own the project, then come back."
-        )
-        raise PermissionDenied(message)
-    page = Paginator(entries_of(project.name), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "web/ledger.html", {"project": project, "page": page})
 
 
 def _may_yank(request: HttpRequest, project: Project) -> bool:

@@ -169,10 +169,8 @@ def farm(owner: User, upstream: FakeUpstream) -> Farm:  # asked by the services
     Delivery.objects.filter(channel="webhook").update(
         state="given-up", log=[{"at": timezone.now().isoformat(), "said": "Answered 500."}]
     )
+    curate(made)
     return made
-    farm = busy_farm(owner=owner, stranger=make_user("stranger"), at=timezone.now())
-    curate(farm)
-    return farm
 
 
 def curate(farm: Farm) -> None:
