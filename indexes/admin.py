@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any, override
 from django.contrib import admin
 from django.http import HttpRequest
 
-from indexes.models import File, Page, Project, UpstreamFile
+from indexes.models import (
+    CuratedIndex,
+    File,
+    Page,
+    Project,
+    ReaderToken,
+    ReleaseLicence,
+    UpstreamFile,
+)
 
 if TYPE_CHECKING:
     # Generic in its stubs only.
@@ -60,3 +68,23 @@ class PageAdmin(ReadOnlyAdmin):
     list_filter = ("media_type",)
     search_fields = ("path",)
     exclude = ("body", "gzip_body", "zstd_body")
+
+
+@admin.register(CuratedIndex)
+class CuratedIndexAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "is_private", "changed_at")
+    list_filter = ("is_private",)
+    search_fields = ("tenant", "slug")
+
+
+@admin.register(ReaderToken)
+class ReaderTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "prefix", "tenant", "created_at", "last_used_at", "revoked_at")
+    fields = ("tenant", "name", "prefix", "created_at", "expires_at", "last_used_at", "revoked_at")
+    search_fields = ("tenant", "name", "prefix")
+
+
+@admin.register(ReleaseLicence)
+class ReleaseLicenceAdmin(ReadOnlyAdmin):
+    list_display = ("project", "version", "expression", "stated_in")
+    search_fields = ("project", "version")

@@ -17,6 +17,8 @@ class IndexesConfig:
     unverified_seconds: int
     """AFFINEUR_UNVERIFIED_SECONDS: how long ago upstream may have been checked for a project
     before its pages stop listing files of ours."""
+    overlay_unknown: str
+    """AFFINEUR_OVERLAY_UNKNOWN: "redirect" or "proxy", for projects that we do not follow."""
     storage: str
     """AFFINEUR_STORAGE: "local", "s3" or "memory"."""
     storage_root: Path
@@ -31,6 +33,7 @@ def indexes_config() -> IndexesConfig:
         contact=settings.AFFINEUR_CONTACT,
         max_age=settings.AFFINEUR_INDEX_MAX_AGE,
         unverified_seconds=settings.AFFINEUR_UNVERIFIED_SECONDS,
+        overlay_unknown=settings.AFFINEUR_OVERLAY_UNKNOWN,
         storage=settings.AFFINEUR_STORAGE,
         storage_root=Path(settings.AFFINEUR_STORAGE_ROOT),
         s3_bucket=settings.AFFINEUR_S3_BUCKET,

@@ -13,6 +13,8 @@ standing_changed = Signal()
 # project: Project, filenames: Sequence[str], decision: Decision | None, reason: str. Ours, of files
 # of ours; what it makes of their standings follows.
 files_decided = Signal()
+# file: File, is_reproducible: bool, by: str, at: datetime. It was compared with a second build.
+file_compared = Signal()
 # project: Project, version: str, reason: str. Also when only the reason changed.
 release_yanked = Signal()
 # project: Project, version: str

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from indexes.services.licences import learn_licences as learn
 from indexes.services.refresh import refresh_enrolled
 from indexes.services.verification import withhold_unverified as withhold
 
@@ -17,3 +18,9 @@ def mirror() -> None:
 def withhold_unverified() -> None:
     """Stop offering what upstream was not checked for; on its own, as a round may hang."""
     withhold(at=timezone.now())
+
+
+@shared_task(name="indexes.learn_licences")
+def learn_licences() -> None:
+    """Read the licences that rules of curated indexes go by."""
+    learn(at=timezone.now())

@@ -74,6 +74,14 @@ urlpatterns = [
     # Where mirrors want files to be (`indexes.services.mirroring`).
     path("packages/<sha256:sha256>/<filename:filename>.metadata", views.file_metadata),
     path("packages/<sha256:sha256>/<filename:filename>", views.file),
+    path("o/<slug:tenant>/<slug:index>/simple/", views.curated_root, name="curated-root"),
+    path("o/<slug:tenant>/<slug:index>/simple", views.curated_root),
+    path(
+        "o/<slug:tenant>/<slug:index>/simple/<str:name>/",
+        views.curated_project,
+        name="curated-project",
+    ),
+    path("o/<slug:tenant>/<slug:index>/simple/<str:name>", views.curated_project),
     path("status/upstream.json", views.upstream_status, name="upstream-status"),
     path(
         "files/<sha256:sha256>/<filename:filename>.metadata",

@@ -26,6 +26,7 @@ from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 
 from indexes.conf import indexes_config
+from indexes.domain.credentials import token_of
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
 from indexes.domain.negotiation import (
     HTML,
@@ -36,7 +37,16 @@ from indexes.domain.negotiation import (
     choose_encoding,
 )
 from indexes.domain.ranges import ByteRange, RangeNotSatisfiable, parse_range
-from indexes.domain.simple import format_time
+from indexes.domain.selection import for_platform
+from indexes.domain.simple import ProjectPage, format_time
+from indexes.models import CuratedIndex
+from indexes.services.curated import (
+    CredentialsNeeded,
+    NoSuchIndex,
+    find_curated_page,
+    find_curated_root,
+    find_readable,
+)
 from indexes.services.downloads import (
     URL_SECONDS,
     FileNotServed,
@@ -53,9 +63,12 @@ from indexes.services.pages import (
     find_unverified_since,
     is_gone,
     overlay_path,
+    page_forms,
     project_root_path,
+    served,
     wheels_path,
 )
+from indexes.services.proxy import RETRY_SECONDS, proxied_page
 from indexes.services.variants import (
     find_dated_page,
     find_dated_root,
@@ -63,12 +76,19 @@ from indexes.services.variants import (
 )
 from indexes.services.verification import upstream_status as read_upstream_status
 from indexes.storage import StorageError
-from indexes.upstream import get_upstream
+from indexes.upstream import (
+    ProjectNotUpstream,
+    UpstreamError,
+    UpstreamInvalid,
+    get_upstream,
+)
 
 log = logging.getLogger(__name__)
 CHUNK = 256 * 1024
 # When upstream last answered, on pages that leave out our files because it does not.
 UNVERIFIED = "Affineur-Unverified-Since"
+# On answers that rest on what upstream said just now: no stored page tells when they are old.
+PROXIED = "Affineur-Proxied"
 
 
 def _plain(status: int, text: str) -> HttpResponse:
@@ -175,13 +195,46 @@ def wheels_root(request: HttpRequest) -> HttpResponseBase:
 @_for_project("indexes:overlay-project")
 def overlay_project(request: HttpRequest, name: NormalizedName) -> HttpResponseBase:
     """Upstream's files and ours; what we do not follow is upstream's to answer."""
-    return _serve_page(request, overlay_path(name)) or _elsewhere(name)
+    return _serve_page(request, overlay_path(name)) or _elsewhere(request, name)
 
 
-def _elsewhere(name: NormalizedName) -> HttpResponseBase:
+def _elsewhere(
+    request: HttpRequest,
+    name: NormalizedName,
+    select: Callable[[ProjectPage], ProjectPage] = lambda page: page,
+) -> HttpResponseBase:
+    """What upstream has of a project that we do not follow: a redirect, or `select` of its page."""
     if is_gone(name=name):
         return _cached(_plain(404, f"{name} was deleted upstream."))
-    return _cached(HttpResponseRedirect(get_upstream().project_url(name)))
+    if indexes_config().overlay_unknown == "redirect":
+        return _cached(HttpResponseRedirect(get_upstream().project_url(name)))
+    response = _from_upstream(request, name, select)
+    response[PROXIED] = "true"
+    return response
+
+
+def _from_upstream(
+    request: HttpRequest, name: NormalizedName, select: Callable[[ProjectPage], ProjectPage]
+) -> HttpResponseBase:
+    def find(media_type: str, encoding: Encoding) -> ServedPage:
+        page = select(proxied_page(name=name, at=timezone.now()))
+        return served(page_forms(page), media_type, encoding=encoding)
+
+    try:
+        response = _serve(request, find)
+    except ProjectNotUpstream as error:
+        return _cached(_plain(404, str(error)))
+    except UpstreamError as error:
+        return _later(error)
+    return response or _plain(404, f"There is no page of {name}.")
+
+
+def _later(error: UpstreamError) -> HttpResponseBase:
+    """Upstream's fault, for now: 502 where it answered something else, 503 where it did not."""
+    response = _plain(502 if isinstance(error, UpstreamInvalid) else 503, str(error))
+    response["Retry-After"] = str(RETRY_SECONDS)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @require_safe
@@ -220,7 +273,7 @@ def project_page(request: HttpRequest, name: str, listed: str) -> HttpResponseBa
     if (project, wanted) != (name, listed) or not request.path.endswith("/"):
         place = reverse("indexes:project-page", args=[project, project])
         return _cached(HttpResponsePermanentRedirect(place))
-    return _serve_page(request, overlay_path(project)) or _elsewhere(project)
+    return _serve_page(request, overlay_path(project)) or _elsewhere(request, project)
 
 
 @require_safe
@@ -238,7 +291,9 @@ def platform_project(request: HttpRequest, name: NormalizedName, platform: str) 
             name=name, platform=platform, media_type=media_type, encoding=encoding
         )
 
-    return _serve(request, find) or _elsewhere(name)
+    return _serve(request, find) or _elsewhere(
+        request, name, lambda page: for_platform(page, platform)
+    )
 
 
 @require_safe
@@ -268,6 +323,93 @@ def dated_project(request: HttpRequest, name: NormalizedName, day: date) -> Http
     response = _serve(request, find)
     if response is None:
         return _cached(_plain(404, f"We know of no file of {name} on {day}."))
+    return response
+
+
+@require_safe
+def curated_root(request: HttpRequest, tenant: str, index: str) -> HttpResponseBase:
+    """The projects that an organisation chose."""
+
+    def answer(curated: CuratedIndex) -> HttpResponseBase:
+        if not request.path.endswith("/"):
+            return HttpResponsePermanentRedirect(f"{request.path}/")
+
+        def find(media_type: str, encoding: Encoding) -> ServedPage:
+            return find_curated_root(index=curated, media_type=media_type, encoding=encoding)
+
+        return _serve(request, find) or _plain(404, "There is no such index.")
+
+    return _for_readers(request, tenant, index, answer)
+
+
+@require_safe
+def curated_project(request: HttpRequest, tenant: str, index: str, name: str) -> HttpResponseBase:
+    """A project as an organisation's rules let it be listed.
+
+    Its wheels of ours are named by their public addresses: what is private is the choice.
+    """
+
+    def answer(curated: CuratedIndex) -> HttpResponseBase:
+        try:
+            project = parse_project_name(name)
+        except InvalidProjectName as error:
+            return _plain(404, str(error))
+        if project != name or not request.path.endswith("/"):
+            place = reverse("indexes:curated-project", args=[tenant, index, project])
+            return _cached(HttpResponsePermanentRedirect(place))
+        return _curated_page(request, curated, project)
+
+    return _for_readers(request, tenant, index, answer)
+
+
+def _curated_page(
+    request: HttpRequest, curated: CuratedIndex, name: NormalizedName
+) -> HttpResponseBase:
+    def find(media_type: str, encoding: Encoding) -> ServedPage | None:
+        return find_curated_page(
+            index=curated,
+            name=name,
+            media_type=media_type,
+            encoding=encoding,
+            at=timezone.now(),
+        )
+
+    try:
+        response = _serve(request, find)
+    except UpstreamError as error:
+        return _later(error)
+    if response is not None:
+        return response
+    # A page without files would stop uv from looking elsewhere.
+    return _cached(_plain(404, f"{curated} lists no file of {name}."))
+
+
+def _for_readers(
+    request: HttpRequest,
+    tenant: str,
+    slug: str,
+    answer: Callable[[CuratedIndex], HttpResponseBase],
+) -> HttpResponseBase:
+    """The answer of an index that this request may read; of a private one nobody else keeps it."""
+    secret = token_of(request.headers.get("Authorization"))
+    try:
+        index = find_readable(tenant=tenant, slug=slug, secret=secret, at=timezone.now())
+    except CredentialsNeeded as error:
+        response: HttpResponseBase = _plain(401, str(error))
+        response["WWW-Authenticate"] = 'Basic realm="affineur", charset="UTF-8"'
+        return _unshared(response, "no-store")
+    except NoSuchIndex as error:
+        return _unshared(_plain(404, str(error)), "private, no-store")
+    response = answer(index)
+    if not index.is_private:
+        return response
+    return _unshared(response, f"private, max-age={indexes_config().max_age}")
+
+
+def _unshared(response: HttpResponseBase, cache_control: str) -> HttpResponseBase:
+    if response.headers.get("Cache-Control") != "no-store":
+        response["Cache-Control"] = cache_control
+    patch_vary_headers(response, ["Authorization"])
     return response
 
 

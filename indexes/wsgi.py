@@ -40,7 +40,7 @@ from indexes.services.pages import (
     project_root_path,
     wheels_path,
 )
-from indexes.views import has_etag
+from indexes.views import PROXIED, has_etag
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -63,6 +63,7 @@ _PATH = re.compile(
     re.ASCII,
 )
 _KEPT = frozenset({"200", "301", "302", "404"})
+_NOT_KEPT = frozenset({"set-cookie", PROXIED.lower()})
 _NOT_OF_304 = frozenset({"content-type", "content-encoding", "content-length"})
 
 
@@ -243,7 +244,7 @@ class IndexApplication:
                 close()
         status, headers = told[-1]
         values = {name.lower(): value for name, value in headers}
-        if status[:3] not in _KEPT or "set-cookie" in values:
+        if status[:3] not in _KEPT or values.keys() & _NOT_KEPT:
             return None
         return _Answer(
             status, headers, _headers_of_304(headers), body, values.get("etag", ""), stamp, now

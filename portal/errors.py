@@ -294,3 +294,124 @@ class NotYourConsent(PortalError):
             f"A consent for {project} is taken back by who gave it or by another proven owner:"
             " prove that you own it first."
         )
+
+
+# Organisations.
+
+
+class InvalidOrganisation(PortalError):
+    """`field` is what cannot be as it was given."""
+
+    code = "invalid-organisation"
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(f"Nothing was made: {problem}.")
+
+
+class OrganisationTaken(PortalError):
+    code = "organisation-taken"
+
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        super().__init__(f"There is an organisation {slug} already: choose another name for yours.")
+
+
+class RoleNeeded(PortalError):
+    """Belonging to an organisation is not enough for what was to be done there."""
+
+    code = "role-needed"
+
+    def __init__(self, organisation: str, act: str, roles: Sequence[str]) -> None:
+        self.organisation = organisation
+        self.roles = list(roles)
+        super().__init__(
+            f"In {organisation} this takes another role ({act.lower()}: {', '.join(roles)})."
+            " It is its owners' turn: ask one of them."
+        )
+
+
+class UnknownRole(PortalError):
+    code = "unknown-role"
+
+    def __init__(self, role: str, known: Sequence[str]) -> None:
+        self.role = role[:64]
+        self.known = list(known)
+        super().__init__(f"There is no role {self.role!r}: choose of {', '.join(known)}.")
+
+
+class UnknownMember(PortalError):
+    code = "unknown-member"
+
+    def __init__(self, organisation: str, username: str) -> None:
+        self.organisation = organisation
+        self.username = username[:150]
+        super().__init__(
+            f"{organisation}: there is nobody here whose username is {self.username!r}. Check how"
+            " it is written; who has no account signs in once, and has one."
+        )
+
+
+class MemberAlready(PortalError):
+    code = "member-already"
+
+    def __init__(self, organisation: str, username: str) -> None:
+        self.organisation = organisation
+        self.username = username
+        super().__init__(
+            f"{username} belongs to {organisation} already: change their role where members are"
+            " listed."
+        )
+
+
+class LastOwner(PortalError):
+    code = "last-owner"
+
+    def __init__(self, organisation: str) -> None:
+        self.organisation = organisation
+        super().__init__(
+            f"{organisation} would have no owner left, and nobody could change that. Make somebody"
+            " else an owner first."
+        )
+
+
+# Files.
+
+
+class ReasonNeeded(PortalError):
+    code = "reason-needed"
+
+    def __init__(self, filename: str, longest: int) -> None:
+        self.filename = filename
+        super().__init__(
+            f"{filename} was not yanked: say why, in at most {longest} characters. Installers show"
+            " the reason to people."
+        )
+
+
+class NotYankable(PortalError):
+    """Our side has decided about the file already."""
+
+    code = "not-yankable"
+
+    def __init__(self, project: str, filename: str, decision: str) -> None:
+        self.project = project
+        self.filename = filename
+        self.decision = decision
+        super().__init__(
+            f"{filename} of {project} is {decision} by a decision of ours already: nothing was"
+            " changed."
+        )
+
+
+class NotYankedHere(PortalError):
+    code = "not-yanked-here"
+
+    def __init__(self, project: str, filename: str) -> None:
+        self.project = project
+        self.filename = filename
+        super().__init__(
+            f"{filename} of {project} was not yanked here, so there is nothing to take back. What"
+            " upstream yanks is followed, and is upstream's to take back."
+        )

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import caches
 from django.test import TransactionTestCase
 from hypothesis import settings
 
@@ -35,3 +36,10 @@ def ledger_can_be_emptied() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty_unguarded)
         yield
+
+
+@pytest.fixture(autouse=True)
+def forgotten_pages() -> Iterator[None]:
+    """What one test's upstream had is not what another's has."""
+    yield
+    caches["upstream"].clear()

@@ -28,13 +28,17 @@ def build_key(
     recipe: str,
     rung: str,
     cutoff: str,
+    remakes: str = "",
 ) -> str:
     """SHA-256, in hexadecimal, of all that decides what a build makes.
 
     The release is in it beside the hash of its sources: a project that uploads a copy of
-    another's must not be given the other's builds, nor the other its own.
+    another's must not be given the other's builds, nor the other its own. `remakes` is the bad
+    wheel of ours whose place the build takes: what was built before is not the answer then.
     """
     parts = [project, version, sdist_sha256, target, toolchain, recipe, rung, cutoff]
+    if remakes:
+        parts.append(remakes)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -14,11 +14,13 @@ from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.tags import Tag, parse_tag
+from packaging.utils import BuildTag
 from packaging.version import Version
 
 from builds.domain.targets import Target
 from builds.errors import BuildsError
-from indexes.domain.files import FileKind
+from indexes.domain.files import FileKind, parse_filename
+from indexes.domain.names import NormalizedName
 from indexes.domain.status import ProjectStatus, Standing
 
 SDIST_ENDINGS = (".tar.gz", ".tar.bz2", ".zip")
@@ -128,6 +130,8 @@ class Gap:
     """Its filename."""
     age: int = 0
     """How many newer releases the project has."""
+    remakes: str = ""
+    """The yanked file of ours whose place a build would take; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,8 @@ class ReleaseFile:
     reason: str = ""
     uploaded_at: datetime | None = None
     standing: Standing | None = None
+    is_to_be_remade: bool = False
+    """Whether it is a bad wheel of ours whose place another build may take."""
 
     @property
     def is_ours(self) -> bool:
@@ -342,6 +348,8 @@ class Settler:
         *,
         is_pinned: bool,
     ) -> Settled:
+        bad = [file.filename for _, file in wheels if file.is_to_be_remade]
+        wheels = [ranked for ranked in wheels if not ranked[1].is_to_be_remade]
         offered = [ranked for ranked in wheels if ranked[1].is_on_pages]
         fresh = [ranked for ranked in offered if not ranked[1].is_yanked]
         if usable := fresh or (offered if is_pinned else []):
@@ -364,7 +372,16 @@ class Settler:
                 target.name,
                 sdist.filename,
             )
-        return Gap(release.name, target.name, sdist.filename, release.age)
+        return Gap(
+            release.name,
+            target.name,
+            sdist.filename,
+            release.age,
+            remakes=max(bad, key=self._build_tag, default=""),
+        )
+
+    def _build_tag(self, filename: str) -> BuildTag:
+        return parse_filename(filename, NormalizedName(self._project.name)).build_tag
 
     def _withdrawn(self, release: Release, target: Target, file: ReleaseFile) -> Refusal:
         because = f" ({file.reason})" if file.reason else ""

@@ -62,6 +62,13 @@ class Build(models.Model):
         db_default="",
         help_text="Digest of what the project's recipe adds to it, which is part of the key.",
     )
+    remakes = models.CharField(
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The yanked file of ours whose place its wheel takes; it is part of the key.",
+    )
     permit = models.ForeignKey(Permit, on_delete=models.PROTECT, related_name="builds")
     state = models.CharField(
         max_length=16,

@@ -127,7 +127,12 @@ def _has_todays_key(build: Build, project: Project, recipe: InForce, at: datetim
     if digest == build.recipe:
         return True
     key = key_of(
-        project.name, build.version, build.target, sdist_sha256=build.sdist_sha256, recipe=digest
+        project.name,
+        build.version,
+        build.target,
+        sdist_sha256=build.sdist_sha256,
+        recipe=digest,
+        remakes=build.remakes,
     )
     if Build.objects.filter(key=key).exists():
         cancel_builds(

@@ -131,8 +131,18 @@ def facts_of(projects: Sequence[Project]) -> dict[int, ProjectFacts]:
         "sha256",
         "standing",
         "standing_reason",
+        "is_to_be_remade",
     )
-    for pk, filename, version, requires_python, sha256, standing, reason in ours.iterator():
+    for (
+        pk,
+        filename,
+        version,
+        requires_python,
+        sha256,
+        standing,
+        reason,
+        is_to_be_remade,
+    ) in ours.iterator():
         files[pk].append(
             ReleaseFile(
                 filename=filename,
@@ -143,6 +153,7 @@ def facts_of(projects: Sequence[Project]) -> dict[int, ProjectFacts]:
                 is_yanked=standing == Standing.YANKED,
                 reason=reason,
                 standing=Standing(standing),
+                is_to_be_remade=is_to_be_remade,
             )
         )
     return {
@@ -177,8 +188,13 @@ def previews(
     return [Preview(found.served, found.gaps, found.refusals) for found in plans]
 
 
-def key_of(project: str, version: str, target: str, *, sdist_sha256: str, recipe: str) -> str:
-    """The key of what this farm would make of a release now; `recipe` is a digest."""
+def key_of(
+    project: str, version: str, target: str, *, sdist_sha256: str, recipe: str, remakes: str = ""
+) -> str:
+    """The key of what this farm would make of a release now.
+
+    `recipe` is a digest, `remakes` the file of ours whose place the wheel takes.
+    """
     return build_key(
         project=project,
         version=version,
@@ -188,6 +204,7 @@ def key_of(project: str, version: str, target: str, *, sdist_sha256: str, recipe
         recipe=recipe,
         rung=RUNGS[0],
         cutoff=NO_CUTOFF,
+        remakes=remakes,
     )
 
 
@@ -255,7 +272,12 @@ def permitted_works(
                 permit=permit,
                 sdist=sdist,
                 key=key_of(
-                    project.name, gap.version, gap.target, sdist_sha256=sdist.sha256, recipe=recipe
+                    project.name,
+                    gap.version,
+                    gap.target,
+                    sdist_sha256=sdist.sha256,
+                    recipe=recipe,
+                    remakes=gap.remakes,
                 ),
                 recipe=recipe,
                 priority=build_priority(asked=priority, age=gap.age),
@@ -359,6 +381,7 @@ def _new_build(project: Project, work: Work, at: datetime) -> Build:
         target=work.gap.target,
         key=work.key,
         recipe=work.recipe,
+        remakes=work.gap.remakes,
         permit=work.permit,
         priority=work.priority,
         sdist_filename=work.sdist.filename,

@@ -213,6 +213,7 @@ def _key_now(build: Build) -> str:
         build.target,
         sdist_sha256=build.sdist_sha256,
         recipe=build.recipe,
+        remakes=build.remakes,
     )
 
 

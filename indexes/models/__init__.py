@@ -1,6 +1,15 @@
+from indexes.models.curated import CuratedIndex, ReaderToken, ReleaseLicence
 from indexes.models.file import File
 from indexes.models.page import Page
 from indexes.models.project import Project
 from indexes.models.upstream_file import UpstreamFile
 
-__all__ = ["File", "Page", "Project", "UpstreamFile"]
+__all__ = [
+    "CuratedIndex",
+    "File",
+    "Page",
+    "Project",
+    "ReaderToken",
+    "ReleaseLicence",
+    "UpstreamFile",
+]

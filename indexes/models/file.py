@@ -2,6 +2,7 @@ from typing import Self
 
 from django.db import models
 
+from indexes.domain.licences import EXPRESSION_LENGTH
 from indexes.domain.status import Decision, Standing
 from indexes.models.project import Project
 
@@ -32,6 +33,23 @@ class File(models.Model):
     metadata_sha256 = models.CharField(max_length=64)
     metadata = models.BinaryField(help_text="METADATA as it stands in the wheel (PEP 658).")
     provenance = models.JSONField(help_text="DSSE envelope of the in-toto statement.")
+    licence = models.CharField(
+        max_length=EXPRESSION_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="SPDX expression of its metadata; empty when that is unclear.",
+    )
+    is_reproducible = models.BooleanField(
+        null=True,
+        blank=True,
+        help_text="Whether it came out the same when it was built again; null: nobody tried.",
+    )
+    is_to_be_remade = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Yanked by our side, and another build may take its place.",
+    )
     build_id = models.UUIDField(unique=True, help_text="The build that made it.")
     published_at = models.DateTimeField()
     decision = models.CharField(

@@ -11,6 +11,7 @@ from packaging.utils import BuildTag
 
 from indexes import signals
 from indexes.domain.files import FileKind, parse_filename
+from indexes.domain.licences import licence_of_metadata
 from indexes.domain.names import NormalizedName, parse_version
 from indexes.errors import IndexesError
 from indexes.models import File, Project, UpstreamFile
@@ -113,6 +114,7 @@ def publish_file(
             metadata_sha256=hashlib.sha256(metadata).hexdigest(),
             metadata=metadata,
             provenance=provenance,
+            licence=licence_of_metadata(metadata),
             build_id=build_id,
             published_at=at,
         ),
@@ -139,3 +141,11 @@ def _list(file: File, at: datetime) -> File:
     file.refresh_from_db(fields=["standing", "standing_reason"])
     render_pages(project=project, at=at)
     return file
+
+
+@transaction.atomic
+def tell_reproducible(*, file: File, is_reproducible: bool, by: str, at: datetime) -> None:
+    """Keep whether it came out the same when it was built again; the last word counts."""
+    File.objects.filter(pk=file.pk).update(is_reproducible=is_reproducible)
+    file.is_reproducible = is_reproducible
+    signals.file_compared.send(File, file=file, is_reproducible=is_reproducible, by=by, at=at)

@@ -23,10 +23,18 @@ from indexes.services.pages import render_pages
 
 
 @transaction.atomic
-def decide(*, files: QuerySet[File], decision: Decision | None, reason: str, at: datetime) -> int:
+def decide(
+    *,
+    files: QuerySet[File],
+    decision: Decision | None,
+    reason: str,
+    at: datetime,
+    is_to_be_remade: bool = False,
+) -> int:
     """Yank, withdraw or quarantine files of ours, or (None) take that back; says how many.
 
-    Standings and pages follow in the same transaction.
+    With `is_to_be_remade` other builds may take the place of what is yanked. Standings and pages
+    follow in the same transaction.
     """
     chosen = dict(files.values_list("pk", "project_id"))
     projects = Project.objects.select_for_update().filter(pk__in=set(chosen.values()))
@@ -37,6 +45,7 @@ def decide(*, files: QuerySet[File], decision: Decision | None, reason: str, at:
         of_project.update(
             decision="" if decision is None else decision.value,
             decision_reason="" if decision is None else reason,
+            is_to_be_remade=is_to_be_remade and decision is Decision.YANKED,
         )
         signals.files_decided.send(
             File,

@@ -7,6 +7,7 @@ class Scope(StrEnum):
     READ = "read"
     REQUEST = "request"
     CONSENT = "consent"
+    ORGANISE = "organise"
 
     @property
     def label(self) -> str:
@@ -14,4 +15,5 @@ class Scope(StrEnum):
             Scope.READ: "Read what you can see",
             Scope.REQUEST: "Ask for wheels",
             Scope.CONSENT: "Prove ownership, give and take back consent",
+            Scope.ORGANISE: "Manage your organisations, their indexes and tokens",
         }[self]

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
@@ -14,7 +15,9 @@ from rest_framework.response import Response
 from builds.services.provenance import key_id, public_key, public_key_pem
 from indexes.domain.names import parse_project_name
 from indexes.models import File
+from portal.accounts.scopes import Scope
 from portal.api.base import ApiViewSet
+from portal.moderation.files import REASON_LENGTH, unyank_file, yank_file
 
 
 class FileSerializer(serializers.ModelSerializer[File]):
@@ -35,6 +38,8 @@ class FileSerializer(serializers.ModelSerializer[File]):
             "metadata_sha256",
             "standing",
             "standing_reason",
+            "licence",
+            "is_reproducible",
             "published_at",
             "build",
             "url",
@@ -59,6 +64,13 @@ class FileFilterSerializer(serializers.Serializer[dict[str, Any]]):
     project = serializers.CharField(required=False, max_length=214)
 
 
+class YankSerializer(serializers.Serializer[dict[str, Any]]):
+    reason = serializers.CharField(max_length=REASON_LENGTH, help_text="Installers show it.")
+    rebuild = serializers.BooleanField(
+        default=False, help_text="Whether another build may take its place."
+    )
+
+
 class ProvenanceKeySerializer(serializers.Serializer[dict[str, Any]]):
     algorithm = serializers.CharField()
     keyid = serializers.CharField(help_text="SHA-256 of the key's SubjectPublicKeyInfo.")
@@ -66,6 +78,7 @@ class ProvenanceKeySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class FileViewSet(ApiViewSet):
+    required_scope = Scope.CONSENT
     cursor_ordering = ("-published_at", "pk")
     serializer_class = FileSerializer
     lookup_field = "filename"
@@ -85,11 +98,28 @@ class FileViewSet(ApiViewSet):
 
     @extend_schema(responses=FileDetailSerializer)
     def retrieve(self, request: Request, filename: str) -> Response:
+        return Response(FileDetailSerializer(self._named(filename)).data)
+
+    @extend_schema(request=YankSerializer, responses=FileSerializer)
+    def yank(self, request: Request, filename: str) -> Response:
+        """By a proven owner of its project, or an administrator: it stays downloadable."""
+        file = self._named(filename)
+        wish = YankSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        yanked = yank_file(user=self.person, file=file, at=timezone.now(), **wish.validated_data)
+        return Response(FileSerializer(yanked).data)
+
+    @extend_schema(responses=FileSerializer)
+    def unyank(self, request: Request, filename: str) -> Response:
+        """The way back."""
+        file = unyank_file(user=self.person, file=self._named(filename), at=timezone.now())
+        return Response(FileSerializer(file).data)
+
+    def _named(self, filename: str) -> File:
         if not filename.isprintable():
             # PostgreSQL does not even compare with a NUL.
             raise NotFound
-        file = get_object_or_404(self.get_queryset(), filename=filename)
-        return Response(FileDetailSerializer(file).data)
+        return get_object_or_404(self.get_queryset(), filename=filename)
 
 
 class ProvenanceKeyViewSet(ApiViewSet):

@@ -18,6 +18,12 @@ from portal.api.development import DevelopmentSignInViewSet
 from portal.api.files import FileViewSet, ProvenanceKeyViewSet
 from portal.api.ledger import CheckpointViewSet, LedgerViewSet, PublicLedgerViewSet
 from portal.api.me import MeViewSet
+from portal.api.organisations import (
+    IndexViewSet,
+    MemberViewSet,
+    OrganisationViewSet,
+    ReaderTokenViewSet,
+)
 from portal.api.problems import ProblemKindViewSet
 from portal.api.projects import ProjectViewSet
 from portal.api.proofs import ProofsOfProjectViewSet, ProofViewSet
@@ -29,6 +35,7 @@ from portal.api.tokens import TokenViewSet
 LIST: dict[str, Any] = {"get": "list"}
 LIST_AND_CREATE: dict[str, Any] = {"get": "list", "post": "create"}
 RETRIEVE: dict[str, Any] = {"get": "retrieve"}
+ONE: dict[str, Any] = {"get": "retrieve", "put": "update", "delete": "destroy"}
 
 
 class NothingHere(APIView):
@@ -67,7 +74,26 @@ urlpatterns = [
     path("files/<str:filename>/", FileViewSet.as_view(RETRIEVE)),
     path("ledger/", PublicLedgerViewSet.as_view(LIST)),
     path("ledger/checkpoints/", CheckpointViewSet.as_view(LIST)),
+    path("files/<str:filename>/yank/", FileViewSet.as_view({"post": "yank", "delete": "unyank"})),
     path("me/", MeViewSet.as_view(LIST)),
+    path("organisations/", OrganisationViewSet.as_view(LIST_AND_CREATE)),
+    path("organisations/<slug:slug>/", OrganisationViewSet.as_view(RETRIEVE)),
+    path("organisations/<slug:slug>/indexes/", IndexViewSet.as_view(LIST_AND_CREATE)),
+    path("organisations/<slug:slug>/indexes/<slug:index>/", IndexViewSet.as_view(ONE)),
+    path(
+        "organisations/<slug:slug>/indexes/<slug:index>/left-out/",
+        IndexViewSet.as_view({"get": "left_out"}),
+    ),
+    path("organisations/<slug:slug>/members/", MemberViewSet.as_view(LIST_AND_CREATE)),
+    path(
+        "organisations/<slug:slug>/members/<str:username>/",
+        MemberViewSet.as_view({"put": "update", "delete": "destroy"}),
+    ),
+    path("organisations/<slug:slug>/tokens/", ReaderTokenViewSet.as_view(LIST_AND_CREATE)),
+    path(
+        "organisations/<slug:slug>/tokens/<uuid:pk>/",
+        ReaderTokenViewSet.as_view({"delete": "destroy"}),
+    ),
     path("problems/", ProblemKindViewSet.as_view(LIST)),
     path("problems/<slug:code>/", ProblemKindViewSet.as_view(RETRIEVE)),
     path("projects/<str:name>/", ProjectViewSet.as_view(RETRIEVE)),

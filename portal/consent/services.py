@@ -17,6 +17,7 @@ from builds.domain.states import LIVE, BuildState
 from builds.domain.targets import parse_targets
 from builds.models import Build, Permit
 from builds.services.permits import covering, issue_permit, revoke_permits, unrevoked
+from indexes.domain.licences import canonical_licence
 from indexes.domain.names import parse_version
 from indexes.domain.status import Decision, Standing
 from indexes.models import File, Project
@@ -29,7 +30,6 @@ from portal.consent.agreements import (
     Agreement,
     current,
 )
-from portal.consent.licences import canonical_licence
 from portal.consent.models import Afterwards, Capacity, Consent, Revocation
 from portal.errors import (
     AgreementChanged,
@@ -139,13 +139,7 @@ def revoke_consent(
     # Before the permits go: they say what this consent was about.
     doomed = _files_of_consent_alone(consent, at=at) if afterwards == Afterwards.WITHDRAW else []
     revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
-    if doomed:
-        decide(
-            files=File.objects.filter(pk__in=[file.pk for file in doomed]),
-            decision=Decision.WITHDRAWN,
-            reason=f"{WITHDRAWN_WITH_CONSENT} on {at:%Y-%m-%d}.",
-            at=at,
-        )
+    _withdraw(doomed, at=at)
     record(
         actor=user.username,
         verb="consent-revoked",
@@ -320,6 +314,20 @@ def _releases_now(consent: Consent) -> list[str]:
     return chosen
 
 
+def _withdraw(files: Sequence[File], *, at: datetime) -> None:
+    """Take them off the pages; of what was yanked as bad no later consent is to list it again."""
+    reason = f"{WITHDRAWN_WITH_CONSENT} on {at:%Y-%m-%d}."
+    for is_bad, why in ((False, reason), (True, f"It was yanked as bad. {reason}")):
+        chosen = [file.pk for file in files if (file.decision == Decision.YANKED) is is_bad]
+        if chosen:
+            decide(
+                files=File.objects.filter(pk__in=chosen),
+                decision=Decision.WITHDRAWN,
+                reason=why,
+                at=at,
+            )
+
+
 def _relist(project: Project, permits: Sequence[Permit], *, at: datetime) -> None:
     """Take back what an earlier revocation decided, where these permits let it be published."""
     withdrawn = File.objects.filter(
@@ -352,7 +360,7 @@ class _Made:
 
 
 def _made(files: QuerySet[File]) -> list[_Made]:
-    rows = list(files.only("version", "build_id", "standing"))
+    rows = list(files.only("version", "build_id", "standing", "decision"))
     targets = dict(
         Build.objects.filter(pk__in=[file.build_id for file in rows]).values_list("pk", "target")
     )
@@ -360,14 +368,14 @@ def _made(files: QuerySet[File]) -> list[_Made]:
 
 
 def _files_of_consent_alone(consent: Consent, *, at: datetime) -> list[File]:
-    """Files not yet decided on that this consent lets us publish, and no other permit does."""
+    """Files on the pages that this consent lets us publish, and no other permit does."""
     permits = unrevoked(consent.project)
     own = [permit for permit in permits if permit.origin == str(consent.pk)]
     others = [permit for permit in permits if permit.origin != str(consent.pk)]
-    undecided = File.objects.filter(project=consent.project, decision="")
+    offered = File.objects.filter(project=consent.project, decision__in=["", Decision.YANKED.value])
     return [
         made.file
-        for made in _made(undecided)
+        for made in _made(offered)
         # What it covered when it was given: one that has expired can be taken back too.
         if made.is_covered(own, at=consent.given_at) and not made.is_covered(others, at=at)
     ]

@@ -98,6 +98,12 @@ def standing_has_changed(file: File, before: str, after: str, reason: str, **_kw
     _write(INDEXES, "standing-changed", file.project, facts)
 
 
+@receiver(indexes_signals.file_compared)
+def file_was_compared(file: File, *, is_reproducible: bool, by: str, **_kwargs: Any) -> None:
+    facts = {"filename": file.filename, "is_reproducible": is_reproducible, "by": by}
+    _write(INDEXES, "file-compared", file.project, facts)
+
+
 @receiver(indexes_signals.release_yanked)
 def release_was_yanked(project: Project, version: str, reason: str, **_kwargs: Any) -> None:
     _write(INDEXES, "release-yanked", project, {"version": version, "reason": reason})

@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "portal.requests",
     "portal.notices",
     "portal.audit",
+    "portal.organisations",
     "portal.api",
     "portal.web",
     "builds",
@@ -249,11 +250,24 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "builds.reconcile", "schedule": 15.0},
     "mirror": {"task": "indexes.mirror", "schedule": 300.0},
     "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 300.0},
+    "learn-licences": {"task": "indexes.learn_licences", "schedule": 300.0},
     "replan": {"task": "portal.replan_requests", "schedule": 300.0},
     "end-development": {"task": "portal.end_development_permits", "schedule": 300.0},
     "checkpoint": {"task": "portal.make_checkpoint", "schedule": 900.0},
     "deliver-notices": {"task": "portal.deliver_notices", "schedule": 15.0},
     "remind-of-lapse": {"task": "portal.remind_of_lapse", "schedule": 3600.0},
+}
+
+# Pages of upstream's that we do not follow, for the processes of this machine: what is lost costs
+# a request upstream.
+UPSTREAM_CACHE = {
+    "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+    "LOCATION": str(Path(os.environ.get("AFFINEUR_CACHE_DIR", DATA_DIR / "cache" / "upstream"))),
+    "OPTIONS": {"MAX_ENTRIES": 3_000},
+}
+CACHES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "upstream": UPSTREAM_CACHE,
 }
 
 LOGGING = {
@@ -315,3 +329,9 @@ AFFINEUR_LOOKUPS_PER_MINUTE = 30
 AFFINEUR_UNVERIFIED_SECONDS = int(os.environ.get("AFFINEUR_UNVERIFIED_SECONDS", "21600"))
 # Seconds that clients and caches may keep an index page: the latency of a yank.
 AFFINEUR_INDEX_MAX_AGE = 60
+# What the overlay answers for a project that it does not follow: "redirect" sends clients to
+# upstream, "proxy" fetches its page for them and keeps it for AFFINEUR_INDEX_MAX_AGE seconds.
+AFFINEUR_OVERLAY_UNKNOWN = os.environ.get("AFFINEUR_OVERLAY_UNKNOWN", "redirect")
+if AFFINEUR_OVERLAY_UNKNOWN not in {"redirect", "proxy"}:
+    message = f"AFFINEUR_OVERLAY_UNKNOWN: {AFFINEUR_OVERLAY_UNKNOWN}: is neither redirect nor proxy"
+    raise ValueError(message)

@@ -34,7 +34,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "affineur_cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
+    },
+    "upstream": UPSTREAM_CACHE,
 }
 # They are counted by the address that the proxy in front saw: it sets X-Forwarded-For anew.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1

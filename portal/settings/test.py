@@ -26,3 +26,7 @@ if "AFFINEUR_DATABASE" not in os.environ:
 WHITENOISE_AUTOREFRESH = True
 # A connection that outlives its request would keep the test database from being dropped.
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+CACHES["upstream"] = {
+    "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+    "LOCATION": "upstream",
+}

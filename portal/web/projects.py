@@ -13,6 +13,7 @@ from builds.services.plan import preview
 from indexes.domain.names import parse_project_name
 from indexes.models import File, Project
 from portal.consent.services import live_consents
+from portal.moderation.files import may_yank
 from portal.ownership.services import has_proof
 from portal.requests.services import demand
 from portal.web.addresses import file_url, overlay_url
@@ -71,8 +72,14 @@ def release(request: HttpRequest, name: str, version: str) -> HttpResponse:
         "upstream_files": project.upstream_files.filter(version=version),
         "files": [(file, file_url(file)) for file in ours],
         "consents": live_consents(project, at=timezone.now()),
+        "may_yank": _may_yank(request, project),
     }
     return render(request, "web/release.html", context)
+
+
+def _may_yank(request: HttpRequest, project: Project) -> bool:
+    user = signed_in(request)
+    return user is not None and may_yank(user=user, project=project, at=timezone.now())
 
 
 def _common(request: HttpRequest, project: Project) -> dict[str, Any]:

@@ -1,9 +1,33 @@
 import pytest
 from django.contrib import admin
 
-from indexes.models import File, Page, Project, UpstreamFile
+from indexes.models import (
+    CuratedIndex,
+    File,
+    Page,
+    Project,
+    ReaderToken,
+    ReleaseLicence,
+    UpstreamFile,
+)
+from indexes.services.curated import Terms, add_reader_token, create_index
+from tests.indexes.conftest import NAME, NOW
 
-MODELS = pytest.mark.parametrize("model", [File, Page, Project, UpstreamFile])
+MODELS = pytest.mark.parametrize(
+    "model", [CuratedIndex, File, Page, Project, ReaderToken, ReleaseLicence, UpstreamFile]
+)
+
+
+@pytest.fixture
+def rows(ours):
+    """One of each at least."""
+    create_index(tenant="acme", slug="tools", terms=Terms([NAME]), at=NOW)
+    add_reader_token(
+        tenant="acme", name="ci", prefix="affr_x", secret="affr_xyz", expires_at=None, at=NOW
+    )
+    ReleaseLicence.objects.create(
+        project=NAME, version="0.12.2", expression="MIT", stated_in="x.whl", read_at=NOW
+    )
 
 
 @pytest.fixture
@@ -14,7 +38,7 @@ def request_by_staff(rf, admin_user):
 
 
 @MODELS
-def test_staff_see_rows(request_by_staff, ours, model, django_assert_max_num_queries):
+def test_staff_see_rows(request_by_staff, rows, model, django_assert_max_num_queries):
     of_model = admin.site.get_model_admin(model)
     with django_assert_max_num_queries(10):
         listing = of_model.changelist_view(request_by_staff).render()
@@ -23,7 +47,7 @@ def test_staff_see_rows(request_by_staff, ours, model, django_assert_max_num_que
 
 
 @MODELS
-def test_staff_change_nothing_behind_the_services(request_by_staff, ours, model):
+def test_staff_change_nothing_behind_the_services(request_by_staff, rows, model):
     of_model = admin.site.get_model_admin(model)
     assert not of_model.has_add_permission(request_by_staff)
     assert not of_model.has_change_permission(request_by_staff)

@@ -21,11 +21,21 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from builds.domain.recipes import draft_recipe
 from builds.models import Attempt, Build, BuilderStop, LearntRule, Replay, Replayed
 from builds.services.recipes import change_recipe
+from indexes.domain.curation import Rules
+from indexes.models import Project
+from indexes.services.curated import Terms
 from indexes.upstream.fake import FakeUpstream
 from portal.accounts.models import User
 from portal.notices.kinds import Kind
 from portal.notices.models import Delivery
 from portal.notices.services import add_webhook, notify, unsubscribe_token
+from portal.organisations.services import (
+    add_member,
+    create_index,
+    create_organisation,
+    issue_reader_token,
+    revoke_reader_token,
+)
 from tests.portal.people import make_administrator, make_user
 from tests.portal.web.scenes import Farm, busy_farm, make_project, releases, write_log
 
@@ -91,6 +101,17 @@ def pages(farm: Farm) -> dict[str, str]:
         "account-email": reverse("account_email"),
         "account-connections": reverse("socialaccount_connections"),
         "sign-out": reverse("account_logout"),
+        "yank": reverse("web:yank", args=[farm.file.filename]),
+        "organisations": reverse("web:organisations"),
+        "organisation": reverse("web:organisation", args=["acme"]),
+        "new-index": reverse("web:new-index", args=["acme"]),
+        "curated-index": reverse("web:curated-index", args=["acme", "tools"]),
+        "left-out": reverse("web:left-out", args=["acme", "tools", name]),
+        "reader-tokens": reverse("web:reader-tokens", args=["acme"]),
+        "use-it": reverse("web:use-it"),
+        "use-overlay": reverse("web:use-overlay"),
+        "use-wheels": reverse("web:use-wheels"),
+        "use-curated": reverse("web:use-curated", args=["acme", "tools"]),
         "nowhere": "/nowhere/",
     }
 
@@ -148,7 +169,27 @@ def farm(owner: User, upstream: FakeUpstream) -> Farm:  # asked by the services
     Delivery.objects.filter(channel="webhook").update(
         state="given-up", log=[{"at": timezone.now().isoformat(), "said": "Answered 500."}]
     )
+    curate(made)
     return made
+
+
+def curate(farm: Farm) -> None:
+    """An organisation of the farm's owner, with one index and two tokens."""
+    at = timezone.now()
+    Project.objects.filter(pk=farm.project.pk).update(upstream_digest="0" * 64)
+    acme = create_organisation(user=farm.owner, slug="acme", name="Acme Ltd", at=at)
+    add_member(by=farm.owner, organisation=acme, username="stranger", role="viewer", at=at)
+    terms = Terms(
+        [farm.project.name, "docopt"],
+        is_private=True,
+        rules=Rules(min_age_days=30, reproducible_only=True),
+    )
+    create_index(by=farm.owner, organisation=acme, slug="tools", terms=terms, at=at)
+    for name in ("CI", "Laptop"):
+        token, _ = issue_reader_token(
+            by=farm.owner, organisation=acme, name=name, expires_at=None, at=at
+        )
+    revoke_reader_token(by=farm.owner, organisation=acme, token_id=token.pk, at=at)
 
 
 @pytest.fixture

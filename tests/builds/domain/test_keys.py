@@ -33,6 +33,11 @@ def test_each_part_makes_another_key(part):
     assert build_key(**{**PARTS, part: "else"}) != build_key(**PARTS)
 
 
+def test_what_takes_the_place_of_a_bad_wheel_is_other_work():
+    assert build_key(**PARTS, remakes="") == build_key(**PARTS)
+    assert build_key(**PARTS, remakes="demo-1.0-1a-py3-none-any.whl") != build_key(**PARTS)
+
+
 def test_parts_do_not_run_into_each_other():
     one = build_key(**{**PARTS, "recipe": "ab", "rung": "c"})
     other = build_key(**{**PARTS, "recipe": "a", "rung": "bc"})

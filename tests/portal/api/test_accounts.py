@@ -23,7 +23,7 @@ def test_signing_in_for_development_gives_a_token_that_works(db, development, an
         "username": "ada",
         "is_staff": False,
         "is_for_development": True,
-        "scopes": ["read", "request", "consent"],
+        "scopes": ["read", "request", "consent", "organise"],
         "projects": [],
     }
 

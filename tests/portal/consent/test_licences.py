@@ -1,7 +1,8 @@
 import pytest
 
+from indexes.domain.licences import canonical_licence
 from indexes.upstream.fake import Fault
-from portal.consent.licences import canonical_licence, licence_seen
+from portal.consent.licences import licence_seen
 from tests.portal.people import know
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indexes", "0002_unverified"),
+        ("indexes", "0003_curated"),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""Decisions of people about files of ours. It uses ownership and the ledger, and writes neither."""
