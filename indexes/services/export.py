@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+from django.utils import timezone
+
 from indexes.conf import IndexesConfig, indexes_config
 from indexes.domain.encoding import encode
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
@@ -21,7 +23,8 @@ from indexes.domain.selection import as_of, end_of, for_platform, is_platform
 from indexes.domain.simple import ProjectPage, RootPage
 from indexes.domain.status import ProjectStatus
 from indexes.errors import IndexesError
-from indexes.models import File, Page, Project, UpstreamFile
+from indexes.models import CuratedIndex, File, Page, Project, UpstreamFile
+from indexes.services.curated import read_curated
 from indexes.services.downloads import FileNotServed, find_metadata, find_provenance
 from indexes.services.pages import (
     OVERLAY_ROOT,
@@ -55,8 +58,8 @@ class UnknownIndex(IndexesError):
         self.given = given
         super().__init__(
             f"There is no index {given!r} to export: name one by its path on the site, such as "
-            "simple, wheels/simple, projects/NAME/simple, platforms/TAG/simple or "
-            "as-of/2026-01-31/simple."
+            "simple, wheels/simple, projects/NAME/simple, platforms/TAG/simple, "
+            "as-of/2026-01-31/simple or o/ORGANISATION/INDEX/simple."
         )
 
 
@@ -244,12 +247,32 @@ def _dated_index(root: str, given: str) -> _Index | None:
     return _Index(partial(_made_pages, root, then), partial(_made_root, root, names))
 
 
+def _curated_index(root: str, tenant: str, slug: str) -> _Index | None:
+    """Who is to read a private one is then the business of what serves it."""
+    index = CuratedIndex.objects.filter(tenant=tenant, slug=slug).first()
+    if index is None:
+        return None
+    names = list(map(NormalizedName, index.projects))
+
+    def forms(name: NormalizedName) -> dict[str, bytes]:
+        found = read_curated(index=index, name=name, at=timezone.now())
+        is_there = found is not None and (found.page.files or not found.left_out)
+        return page_forms(found.page) if found is not None and is_there else {}
+
+    def pages() -> Iterator[_Source]:
+        for name in names:
+            yield from _made(f"{root}{name}/", partial(forms, name))
+
+    return _Index(pages, partial(_made_root, root, lambda: names))
+
+
 # An index by the path of its root; the groups are what the function is given besides.
 _KINDS: tuple[tuple[str, Callable[..., _Index | None]], ...] = (
     (r"simple|wheels/simple", _stored_index),
     (r"projects/([^/]+)/simple", _project_index),
     (r"platforms/([^/]+)/simple", _platform_index),
     (r"as-of/(\d{4}-\d{2}-\d{2})/simple", _dated_index),
+    (r"o/([^/]+)/([^/]+)/simple", _curated_index),
 )
 
 

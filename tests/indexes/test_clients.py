@@ -9,6 +9,7 @@ import pytest
 
 from indexes.domain.names import NormalizedName
 from indexes.models import File
+from indexes.services.curated import Terms, add_reader_token, create_index
 from tests.environments import EnvironmentUnavailableError, environment
 from tests.indexes.installers import pip, run, uv
 from tests.indexes.wheels import make_wheel, metadata_of, sdist_files
@@ -17,6 +18,7 @@ from tests.indexes.wheels import make_wheel, metadata_of, sdist_files
 pytestmark = pytest.mark.journey
 DEMO = NormalizedName("demo")
 INDEXES = ["simple/", "wheels/simple/"]
+PRIVATE, SECRET = "o/dairy/private/simple/", "affr_clients"
 
 
 @pytest.fixture
@@ -35,7 +37,19 @@ def site(live_server, settings, farm, upstream):
                 content=make_wheel(DEMO, version),
                 metadata=metadata_of(DEMO, version),
             )
+        create_index(
+            tenant="dairy", slug="private", terms=Terms([DEMO], is_private=True), at=farm.now
+        )
+        add_reader_token(
+            tenant="dairy", name="ci", prefix="affr", secret=SECRET, expires_at=None, at=farm.now
+        )
         yield live_server.url
+
+
+def address(site: str, index: str) -> str:
+    """Of an index, with the token where it asks for one."""
+    scheme, _, rest = f"{site}/{index}".partition("://")
+    return f"{scheme}://__token__:{SECRET}@{rest}" if index == PRIVATE else f"{scheme}://{rest}"
 
 
 # Whoever installs by name
@@ -236,9 +250,9 @@ def overtake(farm, version):
 
 
 @ALL
-@pytest.mark.parametrize("index", INDEXES)
+@pytest.mark.parametrize("index", [*INDEXES, PRIVATE])
 def test_a_client_locks_our_wheel_and_installs_it(client, site, tmp_path, index):
-    mine = new_project(client, tmp_path / "mine", f"{site}/{index}")
+    mine = new_project(client, tmp_path / "mine", address(site, index))
     succeed(mine.lock, mine.install)
     assert File.objects.get(version="2.0").sha256 in mine.locked()
     assert mine.installed() == "made_by = 'affineur'\n"

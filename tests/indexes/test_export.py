@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import HTML, JSON
 from indexes.models import File
+from indexes.services.curated import Terms, create_index
 from indexes.services.export import export_index, site_at
 from indexes.storage import site as sites
 from indexes.storage.site import MANIFEST, FolderSite
@@ -32,6 +33,7 @@ OTHER_KINDS = [
     f"projects/{NAME}/simple",
     "platforms/manylinux_2_36_x86_64/simple",
     "as-of/2026-04-01/simple",
+    "o/dairy/public/simple",
 ]
 
 
@@ -65,7 +67,9 @@ def folders_of(paths):
 
 @pytest.mark.parametrize("kind", ["simple", "wheels/simple", *OTHER_KINDS])
 @pytest.mark.parametrize("form", [(JSON, "index.json"), (HTML, "index.html")])
-def test_a_page_is_what_the_site_serves(client, folder, ours, kind, form):
+@pytest.mark.usefixtures("ours")
+def test_a_page_is_what_the_site_serves(client, folder, farm, kind, form):
+    create_index(tenant="dairy", slug="public", terms=Terms([NAME]), at=farm.now)
     accept, name = form
     run(folder, "--index", kind)
     for path in (f"/{kind}/", f"/{kind}/{NAME}/"):
@@ -107,7 +111,7 @@ def test_the_index_of_a_project_has_its_files_alone(folder, farm, ours, upstream
 
 
 @pytest.mark.parametrize(
-    "index", ["", "nothing", "projects/-x-/simple", "platforms/toaster/simple", "projects/x/simple"]
+    "index", ["", "nothing", "projects/-x-/simple", "platforms/toaster/simple", "o/x/y/simple"]
 )
 def test_what_is_no_index_is_said(folder, ours, index):
     with pytest.raises(CommandError, match="There is no index"):

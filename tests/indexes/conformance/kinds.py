@@ -1,5 +1,6 @@
 """The kinds of index that the rules are run against. To add one is to add a row."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,11 @@ from tests.indexes.conformance.corpus import (
     Expected,
 )
 from tests.indexes.conformance.reading import PLAIN_HTML, Answer, ReadFile, ask, read_page
+
+SECRET = "affr_conformance"
+TOKEN_HEADERS = {
+    "Authorization": f"Basic {base64.b64encode(f'__token__:{SECRET}'.encode()).decode()}"
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class Kind:
     sends_on: bool = False
     """Whether what we do not follow is upstream's to answer; else that is 404."""
     is_ours: bool = True
+    is_public: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every request, where an index wants to know who asks."""
 
@@ -37,6 +44,8 @@ KINDS = {
     "platform": Kind("platforms/manylinux_2_36_x86_64/simple/", sends_on=True),
     # A root of a day lists what had a file that day: not what is hidden, or bears no date.
     "as-of": Kind("as-of/2026-04-01/simple/", (ARCHIVED, DEMO)),
+    "curated": Kind("o/dairy/public/simple/"),
+    "private": Kind("o/dairy/private/simple/", is_public=False, headers=TOKEN_HEADERS),
 }
 FOREIGN = Kind("", (*FOLLOWED, NormalizedName(STRANGER)), has_ours=False, is_ours=False)
 

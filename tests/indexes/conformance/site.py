@@ -4,6 +4,7 @@ from datetime import UTC
 
 from indexes.domain.names import NormalizedName
 from indexes.models import File
+from indexes.services.curated import Terms, add_reader_token, create_index
 from indexes.upstream.fake import FakeUpstream
 from tests.indexes.conformance.corpus import (
     DEMO,
@@ -18,7 +19,7 @@ from tests.indexes.conformance.corpus import (
     fill_upstream,
     finish_upstream,
 )
-from tests.indexes.conformance.kinds import Kind
+from tests.indexes.conformance.kinds import SECRET, Kind
 from tests.indexes.conftest import Farm
 from tests.indexes.wheels import make_wheel, metadata_of
 
@@ -34,6 +35,12 @@ def fill_site(farm: Farm) -> None:
     finish_upstream(farm.upstream)
     for name in FOLLOWED:
         farm.refresh(name)
+    for slug, is_private in (("public", False), ("private", True)):
+        terms = Terms(FOLLOWED, is_private=is_private)
+        create_index(tenant="dairy", slug=slug, terms=terms, at=farm.now)
+    add_reader_token(
+        tenant="dairy", name="ci", prefix="affr", secret=SECRET, expires_at=None, at=farm.now
+    )
 
 
 def publish(farm: Farm, name: NormalizedName, version: str) -> None:

@@ -116,7 +116,7 @@ def test_caches_may_keep_a_page_for_no_longer_than_a_yank_may_take(index, path, 
 
 
 @PATHS
-@pytest.mark.only(is_ours=True)
+@pytest.mark.only(is_ours=True, is_public=True)
 def test_the_latency_of_a_yank_is_the_setting(index, path, form, settings):
     said = index.ask(path, accept=form).cache_control
     assert int(said["max-age"]) == settings.AFFINEUR_INDEX_MAX_AGE
