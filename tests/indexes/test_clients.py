@@ -59,11 +59,19 @@ INSTALLERS = pytest.mark.parametrize("install", [pip, uv])
 
 
 @INSTALLERS
-@pytest.mark.parametrize("index", [*INDEXES, "projects/demo/simple/"])
+@pytest.mark.parametrize("index", [*INDEXES, "projects/demo/simple/", PRIVATE])
 def test_an_installer_installs_our_wheel(site, tmp_path, install, index):
-    done = install(f"{site}/{index}", tmp_path / "target", "demo")
+    done = install(address(site, index), tmp_path / "target", "demo")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "target" / "demo.py").read_text() == "made_by = 'affineur'\n"
+
+
+@INSTALLERS
+@pytest.mark.parametrize("user", ["", "__token__:affr_wrong@"], ids=["without", "wrong"])
+def test_an_installer_without_a_token_is_turned_away(site, tmp_path, install, user):
+    index = f"{site}/{PRIVATE}".replace("://", f"://{user}")
+    assert install(index, tmp_path / "target", "demo").returncode != 0
+    assert not (tmp_path / "target" / "demo.py").exists()
 
 
 @INSTALLERS
@@ -79,7 +87,11 @@ def test_a_yank_of_everything_turns_an_installer_away(site, farm, upstream, tmp_
 
 
 @INSTALLERS
-def test_a_project_that_we_do_not_follow_comes_from_upstream(site, upstream, tmp_path, install):
+@pytest.mark.parametrize("way", ["redirect", "proxy"])
+def test_a_project_that_we_do_not_follow_comes_from_upstream(
+    *, site, upstream, settings, tmp_path, install, way
+):
+    settings.AFFINEUR_OVERLAY_UNKNOWN = way
     upstream.add_file("gift", "gift-1.0-py3-none-any.whl", make_wheel("gift"))
     done = install(f"{site}/simple/", tmp_path / "target", "gift")
     assert done.returncode == 0, done.stderr
