@@ -5,6 +5,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from indexes.domain.schedule import Pace
+
 
 @dataclass(frozen=True, slots=True)
 class IndexesConfig:
@@ -17,6 +19,10 @@ class IndexesConfig:
     unverified_seconds: int
     """AFFINEUR_UNVERIFIED_SECONDS: how long ago upstream may have been checked for a project
     before its pages stop listing files of ours."""
+    upstream_changelog: str
+    """AFFINEUR_UPSTREAM_CHANGELOG: upstream's XML-RPC API; empty where it has none to be asked."""
+    root_seconds: float
+    """AFFINEUR_WATCH_ROOT_SECONDS: between two looks at upstream's root listing; 0 for none."""
     storage: str
     """AFFINEUR_STORAGE: "local", "s3" or "memory"."""
     storage_root: Path
@@ -31,9 +37,20 @@ def indexes_config() -> IndexesConfig:
         contact=settings.AFFINEUR_CONTACT,
         max_age=settings.AFFINEUR_INDEX_MAX_AGE,
         unverified_seconds=settings.AFFINEUR_UNVERIFIED_SECONDS,
+        upstream_changelog=settings.AFFINEUR_UPSTREAM_CHANGELOG,
+        root_seconds=settings.AFFINEUR_WATCH_ROOT_SECONDS,
         storage=settings.AFFINEUR_STORAGE,
         storage_root=Path(settings.AFFINEUR_STORAGE_ROOT),
         s3_bucket=settings.AFFINEUR_S3_BUCKET,
         s3_endpoint=settings.AFFINEUR_S3_ENDPOINT,
         s3_region=settings.AFFINEUR_S3_REGION,
+    )
+
+
+def watch_pace() -> Pace:
+    """How often upstream may be asked."""
+    return Pace(
+        requests_per_second=settings.AFFINEUR_WATCH_RATE,
+        shortest=settings.AFFINEUR_WATCH_SHORTEST,
+        longest=settings.AFFINEUR_WATCH_LONGEST,
     )

@@ -2,5 +2,6 @@ from indexes.models.file import File
 from indexes.models.page import Page
 from indexes.models.project import Project
 from indexes.models.upstream_file import UpstreamFile
+from indexes.models.watch import Latency, Watch, WatchState
 
-__all__ = ["File", "Page", "Project", "UpstreamFile"]
+__all__ = ["File", "Latency", "Page", "Project", "UpstreamFile", "Watch", "WatchState"]

@@ -7,7 +7,8 @@ import json
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+import xmlrpc.client
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,21 +17,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, override
 from urllib.parse import quote, unquote, urlsplit
 
+from indexes.domain.facts import ProjectFacts, parse_facts
 from indexes.domain.files import parse_filename
 from indexes.domain.names import NormalizedName, parse_project_name
 from indexes.domain.negotiation import JSON
 from indexes.domain.simple import (
+    API_VERSION,
     ListedFile,
     ProjectPage,
-    RootPage,
     parse_json,
     render_json,
-    render_root_json,
 )
 from indexes.domain.status import ProjectStatus
 from indexes.upstream.base import (
     NotModified,
     ProjectNotUpstream,
+    RootSerials,
     UpstreamInvalid,
     UpstreamPage,
     UpstreamUnreachable,
@@ -51,11 +53,16 @@ class Fault(StrEnum):
     GARBAGE = "garbage"
     WRONG_TYPE = "wrong-type"
     TOO_LARGE = "too-large"
+    ENDLESS = "endless"
+    """100 MB, and nothing says so before."""
+    DRIP = "drip"
+    """A byte now and then, of the headers too."""
+    NOT_FOUND = "404"
 
     @property
     def is_answer(self) -> bool:
         """Whether something came, that is not what it should be."""
-        return self in {Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE}
+        return self in {Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE, Fault.ENDLESS}
 
 
 @dataclass
@@ -73,6 +80,8 @@ class _Project:
     files: dict[str, _Stored] = field(default_factory=dict)
     versions: list[str] = field(default_factory=list)
     serial: int = 0
+    display_name: str = ""
+    roles: set[tuple[str, str]] = field(default_factory=set)
 
 
 class FakeUpstream:
@@ -84,21 +93,25 @@ class FakeUpstream:
 
     `seen` lists the paths asked for, in order, as `/simple/docopt/`; `seen_headers` the headers
     of each, over HTTP. `has_etags = False` makes it an upstream that sends none. `delay` is
-    waited before every answer over HTTP, in seconds. `serial` counts all changes. `files_path` is
-    where its files are.
+    waited before every answer over HTTP, in seconds. `serial` counts all changes.
+    `files_path` is where its files are. `endless_sent`
+    are the bytes that clients took of endless answers.
     """
 
     def __init__(self, url: str = "https://upstream.example") -> None:
         self.url = url
         self.has_etags = True
+        self.has_roles = True
         self.delay = 0.0
         self.files_path = "files"
         self.seen: list[str] = []
         self.seen_headers: list[dict[str, str]] = []
         self.serial = 1
+        self.endless_sent = 0
         self._projects: dict[NormalizedName, _Project] = {}
         self._faults: list[tuple[Fault, str]] = []
         self._overrides: dict[NormalizedName, bytes] = {}
+        self._events: list[tuple[str, str, int, str, int]] = []
         self._lock = threading.Lock()
 
     # What a test puts into it
@@ -194,6 +207,18 @@ class FakeUpstream:
         project.versions = [v for v in project.versions if v in {str(item) for item in left}]
         self._touch(project)
 
+    def rename(self, name: str, display_name: str) -> None:
+        """Write the project's name in another way."""
+        project = self._projects[parse_project_name(name)]
+        project.display_name = display_name
+        self._touch(project)
+
+    def set_roles(self, name: str, *roles: tuple[str, str]) -> None:
+        """Of the project these (role, user), and no others."""
+        project = self._projects[parse_project_name(name)]
+        project.roles = set(roles)
+        self._touch(project)
+
     def set_serial(self, name: str, serial: int) -> None:
         """As a cache would that answers with an older page."""
         self._projects[parse_project_name(name)].serial = serial
@@ -201,6 +226,8 @@ class FakeUpstream:
     def _touch(self, project: _Project) -> None:
         self.serial += 1
         project.serial = self.serial
+        name = next(name for name, each in self._projects.items() if each is project)
+        self._events.append((name, "", 0, "changed", self.serial))
 
     def remove_project(self, name: str) -> None:
         del self._projects[parse_project_name(name)]
@@ -258,13 +285,41 @@ class FakeUpstream:
         """The bytes at a path of this upstream: a page in JSON, a file, a file's metadata."""
         parts = unquote(path).strip("/").split("/")
         if parts == ["simple"]:
-            return render_root_json(RootPage(tuple(sorted(self._projects)), self.serial))
+            return self._root()
+        if len(parts) == 3 and (parts[0], parts[2]) == ("pypi", "json"):  # noqa: PLR2004 - as above
+            return self._facts(NormalizedName(parts[1]))
         if len(parts) == 2 and parts[0] == "simple":  # noqa: PLR2004 - /simple/<name>/
             name = NormalizedName(parts[1])
             page = self.page(name)
             shown = None if page is None else render_json(page)
             return self._overrides.get(name, shown)
         return self._file_body(parts[-1])
+
+    def _root(self) -> bytes:
+        projects = [
+            {"name": name, "_last-serial": project.serial}
+            for name, project in sorted(self._projects.items())
+        ]
+        meta = {"api-version": API_VERSION, "_last-serial": self.serial}
+        return json.dumps({"meta": meta, "projects": projects}).encode()
+
+    def _facts(self, name: NormalizedName) -> bytes | None:
+        project = self._projects.get(name)
+        if project is None:
+            return None
+        roles = [{"role": role, "user": user} for role, user in sorted(project.roles)]
+        data: dict[str, Any] = {"info": {"name": project.display_name or name}}
+        if self.has_roles:
+            data["ownership"] = {"roles": roles, "organization": None}
+        return json.dumps(data).encode()
+
+    def changelog(self, call: bytes) -> bytes:
+        arguments, method = xmlrpc.client.loads(call)
+        answer: Any = self.serial
+        if method == "changelog_since_serial":
+            since = arguments[0]
+            answer = [list(event) for event in self._events if event[-1] > since]  # type: ignore[operator]
+        return xmlrpc.client.dumps((answer,), methodresponse=True).encode()
 
     def _file_body(self, filename: str) -> bytes | None:
         for project in self._projects.values():
@@ -301,6 +356,21 @@ class FakeUpstream:
             raise UpstreamInvalid(name, f"it is the page of {page.name}")
         return UpstreamPage(digest=digest, etag=current, page=page)
 
+    def project_facts(self, name: NormalizedName) -> ProjectFacts | None:
+        body = self._answer(f"/pypi/{name}/json", f"the facts of {name}")
+        return None if body is None else parse_facts(body, name=name)
+
+    def serials(self, names: Container[str], etag: str = "") -> RootSerials | NotModified:
+        body = self._answer("/simple/", "its root listing") or b""
+        current = f'"{hashlib.sha256(body).hexdigest()}"' if self.has_etags else ""
+        if current and etag == current:
+            return NotModified()
+        listed = json.loads(body)["projects"]
+        return RootSerials(
+            current,
+            {item["name"]: item["_last-serial"] for item in listed if item["name"] in names},
+        )
+
     def project_url(self, name: NormalizedName) -> str:
         return f"{self.url}/simple/{name}/"
 
@@ -319,9 +389,11 @@ class FakeUpstream:
         fault = self.next_fault(path)
         if fault is None:
             return self.body(path)
+        if fault is Fault.NOT_FOUND:
+            return None
         if fault.is_answer:
             raise UpstreamInvalid(what, fault)
-        raise UpstreamUnreachable(what, fault)
+        raise UpstreamUnreachable(what, fault, is_limit=fault is Fault.TOO_MANY_REQUESTS)
 
     # Over HTTP
 
@@ -365,6 +437,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
+    def do_POST(self) -> None:
+        call = self.rfile.read(int(self.headers["Content-Length"]))
+        self._send(200, self.server.upstream.changelog(call), "text/xml")
+
     def do_GET(self) -> None:
         upstream, path = self.server.upstream, urlsplit(self.path).path
         upstream.seen.append(path)
@@ -395,6 +471,17 @@ class _Handler(BaseHTTPRequestHandler):
             case Fault.SLOW:
                 time.sleep(self.slow_seconds)
                 self._send(200, body, JSON)
+            case Fault.NOT_FOUND:
+                self._send(404, b"Not Found", "text/plain")
+            case Fault.ENDLESS:
+                self._send_endless(body)
+            case Fault.DRIP:
+                self._drip()
+            case _:
+                self._misanswer(fault, body)
+
+    def _misanswer(self, fault: Fault, body: bytes) -> None:
+        match fault:
             case Fault.TRUNCATED:
                 self._send(200, body[: len(body) // 2], JSON, length=len(body) + 1)
             case Fault.GARBAGE:
@@ -403,6 +490,23 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, body, "text/html")
             case Fault.TOO_LARGE:
                 self._send(200, body + b" " * 50_000_000, JSON)
+            case _:
+                raise ValueError(fault)
+
+    def _send_endless(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", JSON)
+        self.end_headers()
+        self.wfile.write(body)
+        for _ in range(100):
+            self.wfile.write(b" " * 1_000_000)
+            self.server.upstream.endless_sent += 1_000_000
+
+    def _drip(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+        for _ in range(200):
+            self.wfile.write(b"x")
+            time.sleep(0.05)
 
     def _send(
         self, status: int, body: bytes, media_type: str, etag: str = "", length: int | None = None

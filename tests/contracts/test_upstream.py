@@ -18,8 +18,8 @@ from indexes.upstream import (
     UpstreamPage,
     UpstreamUnreachable,
 )
+from indexes.upstream.exchange import Patience
 from indexes.upstream.fake import FakeUpstream, Fault
-from indexes.upstream.http import Patience
 
 DOCOPT = NormalizedName("docopt")
 PATIENCE = Patience(connect=1, read=0.5, whole_page=5, page_bytes=1_000_000, pause=0.001)

@@ -7,7 +7,6 @@ from django.core.management import CommandError, call_command
 
 from indexes.models import File, Page, Project, UpstreamFile
 from indexes.storage import file_key, get_storage
-from indexes.tasks import mirror
 from tests.indexes.conftest import NAME
 
 
@@ -37,13 +36,6 @@ def test_it_follows_what_changed(served, ours):
     assert run() == "1 projects verified, 1 changed, 0 not reached.\n"
     ours.refresh_from_db()
     assert (ours.standing, ours.standing_reason) == ("yanked", "broken")
-
-
-def test_the_task_does_the_same(served, ours):
-    served.yank(NAME, "0.12.2", reason="broken")
-    mirror()
-    ours.refresh_from_db()
-    assert ours.standing == "yanked"
 
 
 def test_a_project_that_was_not_reached_is_named(served, project):
