@@ -162,7 +162,7 @@ def _note_strain(claim: Claim, error: UpstreamError | None, at: datetime) -> Non
 
 
 def _locked_state(at: datetime) -> WatchState:
-    WatchState.objects.get_or_create(id=1, defaults={"filled_at": at})
+    WatchState.objects.get_or_create(id=1, defaults={"filled_at": at, "tokens": watch_pace().burst})
     return WatchState.objects.select_for_update().get(id=1)
 
 

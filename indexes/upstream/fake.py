@@ -8,12 +8,14 @@ import tarfile
 import threading
 import time
 import xmlrpc.client
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any, override
 from urllib.parse import quote, unquote, urlsplit
 
@@ -38,6 +40,8 @@ from indexes.upstream.base import (
     UpstreamUnreachable,
 )
 
+RETRY_AFTER = 7
+"""Seconds, with every 429."""
 UPLOADED_AT = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -91,8 +95,9 @@ class FakeUpstream:
     >>> _ = upstream.add_file("docopt", "docopt-0.6.2.tar.gz", b"...")
     >>> upstream.yank("docopt", "0.6.2", reason="broken")
 
-    `seen` lists the paths asked for, in order, as `/simple/docopt/`; `seen_headers` the headers
-    of each, over HTTP. `has_etags = False` makes it an upstream that sends none. `delay` is
+    `seen` lists the paths asked for, in order, as `/simple/docopt/`; over HTTP `seen_headers` the
+    headers of each, and `seen_at` the time (monotonic seconds). `has_etags = False` makes it an
+    upstream that sends none, `has_roles = False` one that does not say who has roles. `delay` is
     waited before every answer over HTTP, in seconds. `serial` counts all changes.
     `files_path` is where its files are. `endless_sent`
     are the bytes that clients took of endless answers.
@@ -105,12 +110,14 @@ class FakeUpstream:
         self.delay = 0.0
         self.files_path = "files"
         self.seen: list[str] = []
+        self.seen_at: list[float] = []
         self.seen_headers: list[dict[str, str]] = []
         self.serial = 1
         self.endless_sent = 0
         self._projects: dict[NormalizedName, _Project] = {}
         self._faults: list[tuple[Fault, str]] = []
         self._overrides: dict[NormalizedName, bytes] = {}
+        self.redirects: dict[str, str] = {}
         self._events: list[tuple[str, str, int, str, int]] = []
         self._lock = threading.Lock()
 
@@ -247,6 +254,10 @@ class FakeUpstream:
     def override(self, name: str, body: bytes) -> None:
         """Answer for the project with exactly these bytes."""
         self._overrides[parse_project_name(name)] = body
+
+    def redirect(self, name: str, location: str) -> None:
+        """Send who asks over HTTP for the project elsewhere."""
+        self.redirects[f"/simple/{name}/"] = location
 
     def fail(self, fault: Fault, *, times: int = 1, path: str = "") -> None:
         """The next `times` answers for paths that contain `path` go wrong."""
@@ -444,22 +455,26 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         upstream, path = self.server.upstream, urlsplit(self.path).path
         upstream.seen.append(path)
+        upstream.seen_at.append(time.monotonic())
         upstream.seen_headers.append(dict(self.headers.items()))
         time.sleep(upstream.delay)
         fault = upstream.next_fault(path)
         body = upstream.body(path)
         if fault is not None:
             self._misbehave(fault, body or b"")
+        elif path in upstream.redirects:
+            self._send(302, b"", "text/plain", headers={"Location": upstream.redirects[path]})
         elif body is None:
             self._send(404, b"Not Found", "text/plain")
         else:
             is_page = path.startswith("/simple/")
             etag = f'"{hashlib.sha256(body).hexdigest()}"' if upstream.has_etags else ""
+            headers = {"ETag": etag} if etag else {}
             if is_page and etag and self.headers.get("If-None-Match") == etag:
-                self._send(304, b"", JSON, etag)
+                self._send(304, b"", JSON, headers=headers)
             else:
                 media_type = JSON if is_page else "application/octet-stream"
-                self._send(200, body, media_type, etag)
+                self._send(200, body, media_type, headers=headers)
 
     def _misbehave(self, fault: Fault, body: bytes) -> None:
         self.close_connection = True
@@ -509,13 +524,21 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(0.05)
 
     def _send(
-        self, status: int, body: bytes, media_type: str, etag: str = "", length: int | None = None
+        self,
+        status: int,
+        body: bytes,
+        media_type: str,
+        *,
+        length: int | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(body) if length is None else length))
-        if etag:
-            self.send_header("ETag", etag)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.send_header("Retry-After", str(RETRY_AFTER))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
