@@ -21,10 +21,20 @@ DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Of the changes of the last `DAYS`; seconds, by percentile."""
+    """Of changes alike. `within` are seconds by percentile: told long by a quarter at most."""
 
     changes: int
     within: dict[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of the last `days`."""
+
+    days: int
+    yanks: Latencies
+    """And what else turns resolvers away: releases removed, projects quarantined or deleted."""
+    others: Latencies
 
 
 def count_latency(*, since: datetime, until: datetime, is_yank: bool) -> None:
@@ -38,8 +48,8 @@ def count_latency(*, since: datetime, until: datetime, is_yank: bool) -> None:
     Latency.objects.filter(**place).update(count=F("count") + 1)
 
 
-def latencies(*, at: datetime) -> dict[bool, Latencies]:
-    """Of yanks and what else turns resolvers away (True), and of other changes, in one query."""
+def measured(*, at: datetime) -> Measured:
+    """In one query."""
     rows = (
         Latency.objects.filter(day__gt=_first_day(at))
         .order_by()
@@ -49,7 +59,7 @@ def latencies(*, at: datetime) -> dict[bool, Latencies]:
     counts: dict[bool, dict[int, int]] = {True: {}, False: {}}
     for is_yank, bucket, total in rows:
         counts[is_yank][bucket] = total
-    return {is_yank: _told(of_kind) for is_yank, of_kind in counts.items()}
+    return Measured(DAYS, yanks=_told(counts[True]), others=_told(counts[False]))
 
 
 def _first_day(at: datetime) -> date:

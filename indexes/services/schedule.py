@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import batched
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from indexes.conf import indexes_config, watch_pace
 from indexes.domain.names import NormalizedName
@@ -301,12 +301,17 @@ class Backlog:
 
 
 def backlog(*, at: datetime) -> Backlog:
+    """In two queries."""
     state = WatchState.objects.filter(id=1).first()
     late = at - timedelta(seconds=OVERDUE_SECONDS)
+    is_due = Q(due_at__lte=at) & (Q(claimed_until=None) | Q(claimed_until__lte=at))
+    counts = Watch.objects.aggregate(
+        due=Count("pk", filter=is_due),
+        overdue=Count("pk", filter=is_due & Q(due_at__lte=late)),
+        failing=Count("pk", filter=Q(failures__gt=0)),
+    )
     return Backlog(
-        due=Watch.objects.due(at=at).count(),
-        overdue=Watch.objects.due(at=at).filter(due_at__lte=late).count(),
-        failing=Watch.objects.filter(failures__gt=0).count(),
+        **counts,
         stretch=1.0 if state is None else state.stretch,
         resumes_at=None if state is None else state.resumes_at,
     )

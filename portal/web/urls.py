@@ -13,6 +13,7 @@ from portal.web import (
     proving,
     reading,
     recipes,
+    upstream,
 )
 
 app_name = "web"
@@ -57,6 +58,7 @@ urlpatterns = [
     path("tokens/", mine.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/revoke/", mine.revoke, name="revoke-token"),
     path("status/", reading.status, name="status"),
+    path("status/upstream/", upstream.status, name="upstream"),
     path("about/", reading.about, name="about"),
     path("agreements/", reading.agreements, name="agreements"),
     path("agreements/<str:name>/<str:version>/", reading.agreement, name="agreement"),

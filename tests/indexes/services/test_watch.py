@@ -14,7 +14,7 @@ from indexes.domain.schedule import Doubt
 from indexes.domain.status import ProjectStatus, Standing
 from indexes.models import File, Latency, Page, Project, Watch, WatchState
 from indexes.services import watch as watching
-from indexes.services.latencies import latencies
+from indexes.services.latencies import measured
 from indexes.services.pages import overlay_path, stale_pages
 from indexes.services.schedule import (
     backlog,
@@ -261,10 +261,11 @@ def test_how_long_a_yank_took_is_counted(watched, farm, clock, upstream):
     clock.round(900)
     upstream.add_sdist(NAME, "0.13")
     clock.round(60)
-    told = latencies(at=farm.now)
-    assert (told[True].changes, told[False].changes) == (1, 1)
-    assert 901 <= told[True].within[95] <= 901 * 1.25
-    assert 61 <= told[False].within[95] <= 61 * 1.25
+    told = measured(at=farm.now)
+    assert (told.yanks.changes, told.others.changes) == (1, 1)
+    assert 901 <= told.yanks.within[95] <= 901 * 1.25
+    assert 61 <= told.others.within[95] <= 61 * 1.25
+    assert measured(at=farm.now + timedelta(days=31)).yanks.within == {}
 
 
 # The loop
