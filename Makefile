@@ -49,7 +49,7 @@ conformance-peers: .venv/synced ## the rules of index pages, on ours and on devp
 bench-corpus: .venv/synced ## the releases of the file CORPUS up the ladder, against pip wheel
 	@$(PYTHON) -m tests.corpus.bench $(CORPUS) --upstream "$${AFFINEUR_UPSTREAM:-$$($(PYTHON) -c 'import pypi_simple as p; print(p.PYPI_SIMPLE_ENDPOINT)')}" $(ARGS)
 
-bench-watch: .venv/synced ## 10,000 projects followed within the budget, from change to listing; 13 minutes
+bench-watch: .venv/synced ## 10,000 projects followed within the budget, from change to listing; half an hour
 	@deploy/bootstrap test
 	@$(PYTHON) -m tests.indexes.watch_bench $(ARGS)
 

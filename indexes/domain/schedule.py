@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-BURST_SECONDS = 0.25
+BURST_SECONDS = 0.1
 """Of its rate, what the budget saves up while nobody asks."""
-USED = 0.8
+USED = 0.9
 """Of the rate, what intervals are stretched to; the rest is for retries and sweeps."""
 QUIET_PER_INTERVAL = 48
 """A project that was quiet for this many intervals is asked for less often."""
@@ -34,7 +34,7 @@ AWAIT_SECONDS = 600.0
 class Pace:
     """How often upstream may be asked."""
 
-    requests_per_second: float = 15.0
+    requests_per_second: float = 16.0
     shortest: float = 60.0
     """Interval of a project that has just changed."""
     longest: float = 900.0
@@ -62,7 +62,7 @@ def stretch(*, demand: float, pace: Pace) -> float:
     >>> stretch(demand=10_000 / 900, pace=Pace())
     1.0
     >>> stretch(demand=10_000 / 60, pace=Pace(requests_per_second=20.0))
-    10.416666666666666
+    9.25925925925926
     """
     return max(1.0, demand / (pace.requests_per_second * USED))
 

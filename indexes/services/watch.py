@@ -40,7 +40,7 @@ from indexes.upstream import (
 log = logging.getLogger(__name__)
 
 AT_ONCE = 32
-"""Requests under way: what a rate of 15 a second needs while each takes two seconds."""
+"""Requests under way: what a rate of 16 a second needs while each takes two seconds."""
 TICK_SECONDS = 0.1
 """Between two looks at the schedule: an answer may come at any moment, and is written at once."""
 LOOK_SECONDS = 1.0

@@ -97,6 +97,10 @@ class Exchange:
         self._starting = threading.Lock()
         self._portal: BlockingPortal | None = None
 
+    def start(self) -> None:
+        """Be ready before the first question: what is counted by the second must not wait."""
+        self._started()
+
     def close(self) -> None:
         self._closing.close()
 

@@ -38,6 +38,10 @@ class HttpUpstream:
         self._patience = patience or Patience()
         self._exchange = Exchange(contact=contact, patience=self._patience, sleep=sleep)
 
+    def start(self) -> None:
+        """Be ready to ask at once."""
+        self._exchange.start()
+
     def close(self) -> None:
         self._exchange.close()
 

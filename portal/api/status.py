@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from django.db.models import F, QuerySet, Value
+from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -114,7 +114,7 @@ class VerificationViewSet(ApiViewSet):
         return Project.objects.enrolled().annotate(
             due_at=F("watch__due_at"),
             failures=Coalesce("watch__failures", 0),
-            problem=Coalesce("watch__problem", Value("")),
+            problem=Coalesce("watch__problem", Value("", output_field=TextField())),
         )
 
     @extend_schema(operation_id="status_projects")

@@ -312,7 +312,7 @@ AFFINEUR_LOOKUPS_PER_MINUTE = 30
 # Seconds after which a project that upstream did not answer for stops listing files of ours.
 AFFINEUR_UNVERIFIED_SECONDS = int(os.environ.get("AFFINEUR_UNVERIFIED_SECONDS", "21600"))
 # Requests a second that the watchers of all hosts together make upstream, at most.
-AFFINEUR_WATCH_RATE = float(os.environ.get("AFFINEUR_WATCH_RATE", "15"))
+AFFINEUR_WATCH_RATE = float(os.environ.get("AFFINEUR_WATCH_RATE", "16"))
 # Seconds between two requests for a project: just after a change, and when it is quiet. More
 # projects than the rate allows for make both longer.
 AFFINEUR_WATCH_SHORTEST = float(os.environ.get("AFFINEUR_WATCH_SHORTEST", "60"))

@@ -20,6 +20,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         upstream, changelog = open_watching()
+        upstream.start()
         try:
             Watcher(upstream=upstream, changelog=changelog, clock=timezone.now).run(stop)
         finally:

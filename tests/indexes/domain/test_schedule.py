@@ -104,7 +104,7 @@ def test_a_limit_pauses_everything_for_what_upstream_says():
 
 def test_one_projects_trouble_pauses_nobody_else():
     budget = Budget(3.0, NOW).strained(asked_at=NOW, at=NOW, told=None, is_limit=False)
-    assert budget.take(3, at=NOW, pace=Pace())[1] == 3
+    assert budget.take(3, at=NOW, pace=Pace(requests_per_second=30))[1] == 3
 
 
 def test_while_strained_one_request_is_made_after_each_pause():

@@ -98,12 +98,12 @@ def test_more_than_the_budget_allows_for_makes_intervals_longer(watched, farm, c
     keep_schedule(at=farm.now + timedelta(minutes=2))
     assert clock.round(130) == [NAME]
     stretch = WatchState.objects.get().stretch
-    assert stretch == pytest.approx(2.5)
-    assert due_in(farm) == pytest.approx(150)
+    assert stretch == pytest.approx(20 / 9)
+    assert due_in(farm) == pytest.approx(60 * 20 / 9)
 
 
 def test_no_more_is_claimed_than_the_budget_allows(farm, upstream, settings):
-    settings.AFFINEUR_WATCH_RATE = 8
+    settings.AFFINEUR_WATCH_RATE = 20
     for number in range(6):
         upstream.add_sdist(f"demo{number}", "1.0")
         farm.enrol(NormalizedName(f"demo{number}"))
