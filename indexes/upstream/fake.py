@@ -79,6 +79,7 @@ class _Stored:
 
 @dataclass
 class _Project:
+    name: str
     status: ProjectStatus = ProjectStatus.ACTIVE
     status_reason: str = ""
     files: dict[str, _Stored] = field(default_factory=dict)
@@ -127,7 +128,8 @@ class FakeUpstream:
         self, name: str, *, status: ProjectStatus | str = ProjectStatus.ACTIVE, reason: str = ""
     ) -> None:
         """The project, or its new status (PEP 792)."""
-        project = self._projects.setdefault(parse_project_name(name), _Project())
+        normalized = parse_project_name(name)
+        project = self._projects.setdefault(normalized, _Project(normalized))
         project.status, project.status_reason = ProjectStatus(status), reason
         self._touch(project)
 
@@ -144,7 +146,7 @@ class FakeUpstream:
     ) -> ListedFile:
         """A file of the project, which is made when it does not exist."""
         normalized = parse_project_name(name)
-        project = self._projects.setdefault(normalized, _Project())
+        project = self._projects.setdefault(normalized, _Project(normalized))
         listed = ListedFile(
             filename=filename,
             url="",
@@ -233,8 +235,7 @@ class FakeUpstream:
     def _touch(self, project: _Project) -> None:
         self.serial += 1
         project.serial = self.serial
-        name = next(name for name, each in self._projects.items() if each is project)
-        self._events.append((name, "", 0, "changed", self.serial))
+        self._events.append((project.name, "", 0, "changed", self.serial))
 
     def remove_project(self, name: str) -> None:
         del self._projects[parse_project_name(name)]

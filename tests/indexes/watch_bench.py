@@ -26,6 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from indexes.domain.names import NormalizedName
 from indexes.upstream.fake import FakeUpstream, Fault
 from tests import servers
 
@@ -119,39 +120,52 @@ def fill(upstream: FakeUpstream, projects: int) -> None:
 
 def enrol(upstream: FakeUpstream, projects: int, interval: float) -> None:
     """Every project enrolled, verified within the last interval, and due when that is over."""
-    from django.db import transaction
-    from django.db.models import F
+    from indexes.models import Project, UpstreamFile, Watch
 
-    from indexes.domain.names import NormalizedName
-    from indexes.models import Project, Watch
-    from indexes.services.refresh import follow_answer
-
-    at = datetime.now(UTC)
-    with transaction.atomic():
-        for number in range(projects):
-            name = NormalizedName(name_of(number))
-            answer = upstream.project_page(name)
-            age = timedelta(seconds=interval * (number + 1) / projects)
-            follow_answer(name=name, answer=answer, at=at - age)
-    at = datetime.now(UTC)
-    # Enrolling took a while: as if it had been done now.
-    late = at - max(Project.objects.values_list("verified_at", flat=True))
-    Project.objects.update(verified_at=F("verified_at") + late)
-    long_ago = at - timedelta(days=30)
-    Project.objects.update(is_enrolled=True, changed_at=long_ago)
-    Watch.objects.bulk_create(
-        [
+    at, chance = datetime.now(UTC), random.Random(2)  # noqa: S311 - no secret
+    rows, files, watches = [], [], []
+    for number in range(projects):
+        answer = upstream.project_page(NormalizedName(name_of(number)))
+        page = answer.page
+        verified_at = at - timedelta(seconds=interval * (number + 1) / projects)
+        project = Project(
+            pk=number + 1,
+            name=page.name,
+            display_name=page.name,
+            is_enrolled=True,
+            verified_at=verified_at,
+            changed_at=at - timedelta(days=30),
+            upstream_etag=answer.etag,
+            upstream_digest=answer.digest,
+            upstream_versions=list(page.versions),
+            last_serial=page.serial,
+        )
+        rows.append(project)
+        files.extend(
+            UpstreamFile(
+                project=project,
+                filename=file.filename,
+                version=version,
+                kind="sdist",
+                url=file.url,
+                sha256=file.sha256,
+                size=file.size,
+                uploaded_at=file.uploaded_at,
+            )
+            for file, version in zip(page.files, page.versions, strict=True)
+        )
+        watches.append(
             Watch(
                 project=project,
-                due_at=project.verified_at + timedelta(seconds=interval),
+                due_at=verified_at + timedelta(seconds=interval),
                 interval_seconds=interval,
                 # Each day's sweep is spread over the day.
-                swept_at=at - timedelta(seconds=86_400 * random.random()),  # noqa: S311 - no secret
+                swept_at=at - timedelta(seconds=chance.uniform(0, 86_400)),
             )
-            for project in Project.objects.all()
-        ],
-        batch_size=1000,
-    )
+        )
+    Project.objects.bulk_create(rows, batch_size=1000)
+    UpstreamFile.objects.bulk_create(files, batch_size=1000)
+    Watch.objects.bulk_create(watches, batch_size=1000)
 
 
 def change(upstream: FakeUpstream, number: int, made_at: float) -> Change:
@@ -176,7 +190,6 @@ def note_listed(pending: list[Change]) -> None:
 
 def wrong_listings(upstream: FakeUpstream, changes: list[Change]) -> list[str]:
     """Projects whose rows or pages are not what upstream says, in the end."""
-    from indexes.domain.names import NormalizedName
     from indexes.models import Project
     from indexes.services.pages import stale_pages
     from indexes.services.state import read_state
