@@ -19,7 +19,7 @@ LONGEST_QUERY = 100
 
 @require_safe
 @never_cache
-def status(request: HttpRequest) -> HttpResponse:
+def show(request: HttpRequest) -> HttpResponse:
     """In all, and of each project: those not verified for longest first."""
     now = timezone.now()
     query = request.GET.get("q", "").strip().lower()[:LONGEST_QUERY]
@@ -27,10 +27,12 @@ def status(request: HttpRequest) -> HttpResponse:
     if query:
         projects = projects.filter(name__contains=query)
     oldest_first = projects.order_by(F("verified_at").asc(nulls_first=True), "pk")
+    status = upstream_status(at=now)
+    yanks, others = status.latency.yanks.within, status.latency.others.within
     context = {
-        "status": upstream_status(at=now),
+        "status": status,
+        "within": [(each, yanks.get(each), others.get(each)) for each in PERCENTILES],
         "page": Paginator(oldest_first, PER_PAGE).get_page(request.GET.get("page")),
-        "percentiles": PERCENTILES,
         "query": query,
         "upstream": settings.AFFINEUR_UPSTREAM,
     }

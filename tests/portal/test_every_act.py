@@ -44,6 +44,7 @@ from indexes.models import File, Project
 from indexes.services.pages import stale_pages
 from indexes.services.refresh import refresh_project
 from indexes.services.standing import decide
+from indexes.upstream import UpstreamDoubtful
 from indexes.upstream.fake import FakeUpstream
 from portal.audit.verify import database_mismatches
 from portal.consent.models import Consent
@@ -181,7 +182,12 @@ class EveryAct(RuleBasedStateMachine):
         return Project.objects.get(name=name)
 
     def refresh(self, name: str) -> None:
-        refresh_project(name=NormalizedName(name), at=self.now, upstream=self.upstream)
+        try:
+            refresh_project(name=NormalizedName(name), at=self.now, upstream=self.upstream)
+        except UpstreamDoubtful:
+            # That a project is gone is believed when upstream says so again.
+            self.now += timedelta(minutes=1)
+            refresh_project(name=NormalizedName(name), at=self.now, upstream=self.upstream)
         page = self.upstream.page(NormalizedName(name))
         if page is None:
             self.model.told[name] = Told(status=ProjectStatus.DELETED)

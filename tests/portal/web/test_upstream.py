@@ -58,7 +58,7 @@ def test_how_long_yanks_take_is_shown(client: Client):
     now = timezone.now()
     count_latency(since=now - timedelta(minutes=5), until=now, is_yank=True)
     page = shown(client)
-    assert "Yanks, removals, quarantines" in page
+    assert "Yanks, removals" in page
     assert "95 % within" in page
 
 
