@@ -5,8 +5,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-from indexes.domain.schedule import Pace
-
 
 @dataclass(frozen=True, slots=True)
 class IndexesConfig:
@@ -23,6 +21,12 @@ class IndexesConfig:
     """AFFINEUR_UPSTREAM_CHANGELOG: upstream's XML-RPC API; empty where it has none to be asked."""
     root_seconds: float
     """AFFINEUR_WATCH_ROOT_SECONDS: between two looks at upstream's root listing; 0 for none."""
+    watch_rate: float
+    """AFFINEUR_WATCH_RATE: requests a second upstream, of all watchers together."""
+    watch_shortest: float
+    """AFFINEUR_WATCH_SHORTEST: seconds until a project that changed is asked for again."""
+    watch_longest: float
+    """AFFINEUR_WATCH_LONGEST: the same of a project that is quiet."""
     storage: str
     """AFFINEUR_STORAGE: "local", "s3" or "memory"."""
     storage_root: Path
@@ -39,18 +43,12 @@ def indexes_config() -> IndexesConfig:
         unverified_seconds=settings.AFFINEUR_UNVERIFIED_SECONDS,
         upstream_changelog=settings.AFFINEUR_UPSTREAM_CHANGELOG,
         root_seconds=settings.AFFINEUR_WATCH_ROOT_SECONDS,
+        watch_rate=settings.AFFINEUR_WATCH_RATE,
+        watch_shortest=settings.AFFINEUR_WATCH_SHORTEST,
+        watch_longest=settings.AFFINEUR_WATCH_LONGEST,
         storage=settings.AFFINEUR_STORAGE,
         storage_root=Path(settings.AFFINEUR_STORAGE_ROOT),
         s3_bucket=settings.AFFINEUR_S3_BUCKET,
         s3_endpoint=settings.AFFINEUR_S3_ENDPOINT,
         s3_region=settings.AFFINEUR_S3_REGION,
-    )
-
-
-def watch_pace() -> Pace:
-    """How often upstream may be asked."""
-    return Pace(
-        requests_per_second=settings.AFFINEUR_WATCH_RATE,
-        shortest=settings.AFFINEUR_WATCH_SHORTEST,
-        longest=settings.AFFINEUR_WATCH_LONGEST,
     )

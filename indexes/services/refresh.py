@@ -7,7 +7,6 @@ from datetime import datetime
 from django.db import transaction
 
 from indexes import signals
-from indexes.conf import watch_pace
 from indexes.domain.changes import (
     ReleaseChange,
     ReleaseQuarantined,
@@ -25,6 +24,7 @@ from indexes.models import Project, Watch
 from indexes.services.announce import announce_changes, announce_facts
 from indexes.services.latencies import count_latency
 from indexes.services.pages import render_pages
+from indexes.services.schedule import watch_pace
 from indexes.services.standing import update_standings
 from indexes.services.state import read_state, write_state
 from indexes.upstream import (

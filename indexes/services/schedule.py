@@ -9,7 +9,7 @@ from itertools import batched
 from django.db import connection, transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from indexes.conf import indexes_config, watch_pace
+from indexes.conf import indexes_config
 from indexes.domain.names import NormalizedName
 from indexes.domain.schedule import (
     AWAIT_SECONDS,
@@ -48,6 +48,16 @@ class Claim:
     """Whether to ask as if nothing were known."""
     at: datetime
     until: datetime
+
+
+def watch_pace() -> Pace:
+    """How often upstream may be asked, by the settings."""
+    config = indexes_config()
+    return Pace(
+        requests_per_second=config.watch_rate,
+        shortest=config.watch_shortest,
+        longest=config.watch_longest,
+    )
 
 
 @transaction.atomic

@@ -447,7 +447,7 @@ def test_every_promise_holds_after_every_act(
     run_state_machine_as_test(
         here,
         settings=rules(
-            max_examples=100 if is_long else 6,
+            max_examples=100 if is_long else 16,
             stateful_step_count=50 if is_long else 30,
             suppress_health_check=list(HealthCheck),
         ),
