@@ -6,7 +6,7 @@ AFFINEUR_INTERPRETERS ?= $(if $(PYENV_ROOT),$(PYENV_ROOT)/versions/3.*/bin/pytho
 export AFFINEUR_INTERPRETERS
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-vm check bench bench-corpus bench-watch fmt lock schema
+.PHONY: help run demo test test-vm check bench bench-corpus bench-watch conformance-peers fmt lock schema
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
