@@ -6,7 +6,7 @@ AFFINEUR_INTERPRETERS ?= $(if $(PYENV_ROOT),$(PYENV_ROOT)/versions/3.*/bin/pytho
 export AFFINEUR_INTERPRETERS
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-vm check bench bench-corpus bench-index bench-publish conformance-peers fmt lock schema
+.PHONY: help run demo test test-vm check bench bench-corpus bench-index bench-publish bench-watch conformance-peers fmt lock schema
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -56,6 +56,10 @@ conformance-peers: .venv/synced ## the rules of index pages, on ours and on devp
 
 bench-corpus: .venv/synced ## the releases of the file CORPUS up the ladder, against pip wheel
 	@$(PYTHON) -m tests.corpus.bench $(CORPUS) --upstream "$${AFFINEUR_UPSTREAM:-$$($(PYTHON) -c 'import pypi_simple as p; print(p.PYPI_SIMPLE_ENDPOINT)')}" $(ARGS)
+
+bench-watch: .venv/synced ## 10,000 projects followed within the budget, from change to listing; half an hour
+	@deploy/bootstrap test
+	@$(PYTHON) -m tests.indexes.watch_bench $(ARGS)
 
 fmt: .venv/synced ## format everything
 	$(BIN)/ruff format .

@@ -12,6 +12,8 @@ class BuildsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from builds import listeners  # noqa: F401, PLC0415  # needs the models loaded
+
         checks.register(check_toolchain)
 
 

@@ -19,6 +19,16 @@ class IndexesConfig:
     before its pages stop listing files of ours."""
     overlay_unknown: str
     """AFFINEUR_OVERLAY_UNKNOWN: "redirect" or "proxy", for projects that we do not follow."""
+    upstream_changelog: str
+    """AFFINEUR_UPSTREAM_CHANGELOG: upstream's XML-RPC API; empty where it has none to be asked."""
+    root_seconds: float
+    """AFFINEUR_WATCH_ROOT_SECONDS: between two looks at upstream's root listing; 0 for none."""
+    watch_rate: float
+    """AFFINEUR_WATCH_RATE: requests a second upstream, of all watchers together."""
+    watch_shortest: float
+    """AFFINEUR_WATCH_SHORTEST: seconds until a project that changed is asked for again."""
+    watch_longest: float
+    """AFFINEUR_WATCH_LONGEST: the same of a project that is quiet."""
     storage: str
     """AFFINEUR_STORAGE: "local", "s3" or "memory"."""
     storage_root: Path
@@ -34,6 +44,11 @@ def indexes_config() -> IndexesConfig:
         max_age=settings.AFFINEUR_INDEX_MAX_AGE,
         unverified_seconds=settings.AFFINEUR_UNVERIFIED_SECONDS,
         overlay_unknown=settings.AFFINEUR_OVERLAY_UNKNOWN,
+        upstream_changelog=settings.AFFINEUR_UPSTREAM_CHANGELOG,
+        root_seconds=settings.AFFINEUR_WATCH_ROOT_SECONDS,
+        watch_rate=settings.AFFINEUR_WATCH_RATE,
+        watch_shortest=settings.AFFINEUR_WATCH_SHORTEST,
+        watch_longest=settings.AFFINEUR_WATCH_LONGEST,
         storage=settings.AFFINEUR_STORAGE,
         storage_root=Path(settings.AFFINEUR_STORAGE_ROOT),
         s3_bucket=settings.AFFINEUR_S3_BUCKET,

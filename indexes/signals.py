@@ -19,6 +19,18 @@ file_compared = Signal()
 release_yanked = Signal()
 # project: Project, version: str
 release_unyanked = Signal()
+# project: Project, versions: tuple[str, ...]. Upstream has releases that it had not.
+releases_added = Signal()
+# project: Project, versions: tuple[str, ...]. Upstream has them no more.
+releases_removed = Signal()
+# project: Project, versions: tuple[str, ...]. Upstream names them and lists no file of theirs.
+releases_quarantined = Signal()
+# project: Project, versions: tuple[str, ...]. What was quarantined is listed again.
+releases_cleared = Signal()
+# project: Project, before: str, after: str. Upstream writes its name in another way.
+project_renamed = Signal()
+# project: Project, added: frozenset[Role], removed: frozenset[Role]; `indexes.domain.facts`.
+roles_changed = Signal()
 # project: Project, before: ProjectStatus, after: ProjectStatus
 project_status_changed = Signal()
 # project: Project. Upstream could not be checked for too long: our files are off its pages.

@@ -4,19 +4,12 @@ from celery import shared_task
 from django.utils import timezone
 
 from indexes.services.licences import learn_licences as learn
-from indexes.services.refresh import refresh_enrolled
 from indexes.services.verification import withhold_unverified as withhold
-
-
-@shared_task(name="indexes.mirror")
-def mirror() -> None:
-    """Follow upstream for every enrolled project."""
-    refresh_enrolled(at=timezone.now())
 
 
 @shared_task(name="indexes.withhold_unverified")
 def withhold_unverified() -> None:
-    """Stop offering what upstream was not checked for; on its own, as a round may hang."""
+    """Stop offering what upstream was not checked for; on its own, as the watcher may hang."""
     withhold(at=timezone.now())
 
 

@@ -1,4 +1,4 @@
-"""The embedded deployment in one command: broker, web, control worker, scheduler and builder.
+"""The embedded deployment in one command: broker, web, control, watcher, scheduler and builder.
 
 `python -m portal.supervisor` starts them all, shows their output prefixed and coloured, restarts
 what dies, and stops everything on Ctrl-C. With `--then SCRIPT` it runs that Python script once the
@@ -37,7 +37,7 @@ class Service:
 
     name: str
     colour: int
-    """ANSI colour number (ECMA-48, 30 to 37)."""
+    """ANSI colour number (ECMA-48, 30 to 37, or 90 to 97 for the bright ones)."""
     argv: tuple[str, ...]
 
 
@@ -77,6 +77,7 @@ def services(*, socket_path: Path, host: str, port: int) -> list[Service]:
             + ("--concurrency", "2", "--hostname", "control@%h", "--loglevel", "INFO")
             + ("--without-gossip", "--without-mingle"),
         ),
+        Service("watcher", 95, (sys.executable, "manage.py", "watch")),
         Service("scheduler", 35, (*celery, "-A", "portal.celery", "beat", "--loglevel", "WARNING")),
         Service(
             "builder",

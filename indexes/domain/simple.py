@@ -340,7 +340,12 @@ def _parse_versions(
 
 def _parse_file(item: Mapping[str, Any], base_url: str) -> ListedFile:
     filename = _text(item, "filename")
-    if len(filename) > FILENAME_LENGTH or not filename.isprintable() or "/" in filename:
+    if (
+        len(filename) > FILENAME_LENGTH
+        or not filename.isprintable()
+        or filename in {"", ".", ".."}
+        or not {"/", "\\"}.isdisjoint(filename)
+    ):
         raise InvalidPage(f"{filename[:60]!r} is no filename")
     yanked = item.get("yanked", False)
     if not isinstance(yanked, bool | str):
@@ -349,7 +354,7 @@ def _parse_file(item: Mapping[str, Any], base_url: str) -> ListedFile:
     provenance = item.get("provenance")
     return ListedFile(
         filename=filename,
-        url=_url(_text(item, "url"), base_url),
+        url=parse_url(_text(item, "url"), base_url=base_url),
         sha256=_sha256(item.get("hashes"), filename),
         size=_count(item.get("size"), f"size of {filename}"),
         uploaded_at=_time(item.get("upload-time"), filename),
@@ -359,11 +364,17 @@ def _parse_file(item: Mapping[str, Any], base_url: str) -> ListedFile:
         yanked_reason=_optional_text(item, "yanked") if isinstance(yanked, str) else "",
         has_metadata=bool(metadata),
         metadata_sha256=_sha256(metadata, filename) if isinstance(metadata, dict) else "",
-        provenance_url=_url(_text(item, "provenance"), base_url) if provenance else "",
+        provenance_url=parse_url(_text(item, "provenance"), base_url=base_url)
+        if provenance
+        else "",
     )
 
 
-def _url(value: str, base_url: str) -> str:
+def parse_url(value: str, *, base_url: str) -> str:
+    """An address on the web, absolute; relative ones are taken from `base_url`.
+
+    Raises `InvalidPage`, also for one that leads from a public index into a private network.
+    """
     try:
         url = urljoin(base_url, value)
         parts = urlsplit(url)

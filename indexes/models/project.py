@@ -3,6 +3,7 @@ from typing import Self
 from django.db import models
 from django.db.models.functions import Now
 
+from indexes.domain.schedule import Doubt
 from indexes.domain.status import ProjectStatus
 
 
@@ -52,7 +53,23 @@ class Project(models.Model):
     upstream_versions = models.JSONField(
         default=list, blank=True, help_text="As upstream lists and writes them (PEP 700)."
     )
+    upstream_roles = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="[role, user] pairs as upstream last said; null where it never did.",
+    )
     last_serial = models.BigIntegerField(null=True, blank=True)
+    doubt = models.CharField(
+        max_length=8,
+        blank=True,
+        db_default="",
+        default="",
+        choices=[(d.value, d.label) for d in Doubt],
+        help_text="Of upstream's last answer, which is not followed yet.",
+    )
+    doubted_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it has answered so, and nothing else."
+    )
 
     objects = ProjectQuerySet.as_manager()
 

@@ -1,6 +1,6 @@
 """Whether what we hold and show is what it should be: rows, pages, bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,16 +29,27 @@ class Difference:
     what: str
     """In words, for an operator."""
     can_repair: bool = True
+    is_compared: bool = True
+    """False when upstream did not answer, so that nothing can be said."""
 
 
-def compare_enrolled(*, upstream: Upstream | None = None) -> Iterator[Difference]:
-    """What differs, of every enrolled project and every project with files of ours."""
+def compare_projects(
+    *, names: Collection[NormalizedName] = (), upstream: Upstream | None = None
+) -> Iterator[Difference]:
+    """What differs, of the projects named; of all enrolled and with files of ours without names."""
     upstream = upstream or get_upstream()
-    followed = Project.objects.enrolled() | Project.objects.filter(
-        pk__in=File.objects.values("project")
-    )
-    for project in followed.distinct().order_by("name"):
+    projects = Project.objects.filter(name__in=names)
+    if not names:
+        projects = Project.objects.enrolled() | Project.objects.filter(
+            pk__in=File.objects.values("project")
+        )
+    for project in projects.distinct().order_by("name"):
         yield from _compare(project, upstream)
+
+
+def known_among(*, names: Collection[NormalizedName]) -> set[str]:
+    """Those of the projects that we have a row of."""
+    return set(Project.objects.filter(name__in=names).values_list("name", flat=True))
 
 
 def _compare(project: Project, upstream: Upstream) -> Iterator[Difference]:
@@ -47,7 +58,7 @@ def _compare(project: Project, upstream: Upstream) -> Iterator[Difference]:
     except ProjectNotUpstream:
         answer = None
     except UpstreamError as error:
-        yield Difference(project.name, str(error), can_repair=False)
+        yield Difference(project.name, str(error), can_repair=False, is_compared=False)
         return
     if not isinstance(answer, NotModified):
         there = None if answer is None else answer.page

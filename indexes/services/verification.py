@@ -10,7 +10,9 @@ from django.db.models import Count, Min, Q, QuerySet
 from indexes import signals
 from indexes.conf import indexes_config
 from indexes.models import File, Project
+from indexes.services.latencies import Measured, measured
 from indexes.services.pages import render_pages_of
+from indexes.services.schedule import Backlog, backlog
 
 AGES = (300, 900, 3_600, 21_600, 86_400)
 """Seconds: the steps of the distribution that `upstream_status` gives."""
@@ -66,10 +68,13 @@ class UpstreamStatus:
     """Since the verification that is longest ago; None when there was none."""
     ages: Mapping[int, int]
     """Projects verified within each of `AGES` (seconds), each counting those before it."""
+    backlog: Backlog
+    latency: Measured
+    """From upstream to our pages; `indexes.services.latencies` says what is measured."""
 
 
 def upstream_status(*, at: datetime) -> UpstreamStatus:
-    """One query, whatever the number of projects."""
+    """In as many queries whatever the number of projects."""
     limit = indexes_config().unverified_seconds
     followed = Q(is_enrolled=True)
     counts = Project.objects.aggregate(
@@ -94,4 +99,6 @@ def upstream_status(*, at: datetime) -> UpstreamStatus:
         unverified_seconds=limit,
         oldest_seconds=None if oldest is None else max(0, round((at - oldest).total_seconds())),
         ages={age: counts[f"within_{age}"] for age in AGES},
+        backlog=backlog(at=at),
+        latency=measured(at=at),
     )

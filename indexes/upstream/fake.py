@@ -7,35 +7,41 @@ import json
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+import xmlrpc.client
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any, override
 from urllib.parse import quote, unquote, urlsplit
 
+from indexes.domain.facts import ProjectFacts, parse_facts
 from indexes.domain.files import parse_filename
 from indexes.domain.names import NormalizedName, parse_project_name
 from indexes.domain.negotiation import JSON
 from indexes.domain.simple import (
+    API_VERSION,
     ListedFile,
     ProjectPage,
-    RootPage,
     parse_json,
     render_json,
-    render_root_json,
 )
 from indexes.domain.status import ProjectStatus
 from indexes.upstream.base import (
     NotModified,
     ProjectNotUpstream,
+    RootSerials,
     UpstreamInvalid,
     UpstreamPage,
     UpstreamUnreachable,
 )
 
+RETRY_AFTER = 7
+"""Seconds, with every 429."""
 UPLOADED_AT = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -51,11 +57,16 @@ class Fault(StrEnum):
     GARBAGE = "garbage"
     WRONG_TYPE = "wrong-type"
     TOO_LARGE = "too-large"
+    ENDLESS = "endless"
+    """100 MB, and nothing says so before."""
+    DRIP = "drip"
+    """A byte now and then, of the headers too."""
+    NOT_FOUND = "404"
 
     @property
     def is_answer(self) -> bool:
         """Whether something came, that is not what it should be."""
-        return self in {Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE}
+        return self in {Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE, Fault.ENDLESS}
 
 
 @dataclass
@@ -68,11 +79,14 @@ class _Stored:
 
 @dataclass
 class _Project:
+    name: str
     status: ProjectStatus = ProjectStatus.ACTIVE
     status_reason: str = ""
     files: dict[str, _Stored] = field(default_factory=dict)
     versions: list[str] = field(default_factory=list)
     serial: int = 0
+    display_name: str = ""
+    roles: set[tuple[str, str]] = field(default_factory=set)
 
 
 class FakeUpstream:
@@ -82,23 +96,30 @@ class FakeUpstream:
     >>> _ = upstream.add_file("docopt", "docopt-0.6.2.tar.gz", b"...")
     >>> upstream.yank("docopt", "0.6.2", reason="broken")
 
-    `seen` lists the paths asked for, in order, as `/simple/docopt/`; `seen_headers` the headers
-    of each, over HTTP. `has_etags = False` makes it an upstream that sends none. `delay` is
-    waited before every answer over HTTP, in seconds. `serial` counts all changes. `files_path` is
-    where its files are.
+    `seen` lists the paths asked for, in order, as `/simple/docopt/`; over HTTP `seen_headers` the
+    headers of each, and `seen_at` the time (monotonic seconds). `has_etags = False` makes it an
+    upstream that sends none, `has_roles = False` one that does not say who has roles. `delay` is
+    waited before every answer over HTTP, in seconds. `serial` counts all changes.
+    `files_path` is where its files are. `endless_sent`
+    are the bytes that clients took of endless answers.
     """
 
     def __init__(self, url: str = "https://upstream.example") -> None:
         self.url = url
         self.has_etags = True
+        self.has_roles = True
         self.delay = 0.0
         self.files_path = "files"
         self.seen: list[str] = []
+        self.seen_at: list[float] = []
         self.seen_headers: list[dict[str, str]] = []
         self.serial = 1
+        self.endless_sent = 0
         self._projects: dict[NormalizedName, _Project] = {}
         self._faults: list[tuple[Fault, str]] = []
         self._overrides: dict[NormalizedName, bytes] = {}
+        self.redirects: dict[str, str] = {}
+        self._events: list[tuple[str, str, int, str, int]] = []
         self._lock = threading.Lock()
 
     # What a test puts into it
@@ -107,7 +128,8 @@ class FakeUpstream:
         self, name: str, *, status: ProjectStatus | str = ProjectStatus.ACTIVE, reason: str = ""
     ) -> None:
         """The project, or its new status (PEP 792)."""
-        project = self._projects.setdefault(parse_project_name(name), _Project())
+        normalized = parse_project_name(name)
+        project = self._projects.setdefault(normalized, _Project(normalized))
         project.status, project.status_reason = ProjectStatus(status), reason
         self._touch(project)
 
@@ -124,7 +146,7 @@ class FakeUpstream:
     ) -> ListedFile:
         """A file of the project, which is made when it does not exist."""
         normalized = parse_project_name(name)
-        project = self._projects.setdefault(normalized, _Project())
+        project = self._projects.setdefault(normalized, _Project(normalized))
         listed = ListedFile(
             filename=filename,
             url="",
@@ -194,6 +216,18 @@ class FakeUpstream:
         project.versions = [v for v in project.versions if v in {str(item) for item in left}]
         self._touch(project)
 
+    def rename(self, name: str, display_name: str) -> None:
+        """Write the project's name in another way."""
+        project = self._projects[parse_project_name(name)]
+        project.display_name = display_name
+        self._touch(project)
+
+    def set_roles(self, name: str, *roles: tuple[str, str]) -> None:
+        """Of the project these (role, user), and no others."""
+        project = self._projects[parse_project_name(name)]
+        project.roles = set(roles)
+        self._touch(project)
+
     def set_serial(self, name: str, serial: int) -> None:
         """As a cache would that answers with an older page."""
         self._projects[parse_project_name(name)].serial = serial
@@ -201,6 +235,7 @@ class FakeUpstream:
     def _touch(self, project: _Project) -> None:
         self.serial += 1
         project.serial = self.serial
+        self._events.append((project.name, "", 0, "changed", self.serial))
 
     def remove_project(self, name: str) -> None:
         del self._projects[parse_project_name(name)]
@@ -220,6 +255,10 @@ class FakeUpstream:
     def override(self, name: str, body: bytes) -> None:
         """Answer for the project with exactly these bytes."""
         self._overrides[parse_project_name(name)] = body
+
+    def redirect(self, name: str, location: str) -> None:
+        """Send who asks over HTTP for the project elsewhere."""
+        self.redirects[f"/simple/{name}/"] = location
 
     def fail(self, fault: Fault, *, times: int = 1, path: str = "") -> None:
         """The next `times` answers for paths that contain `path` go wrong."""
@@ -258,13 +297,41 @@ class FakeUpstream:
         """The bytes at a path of this upstream: a page in JSON, a file, a file's metadata."""
         parts = unquote(path).strip("/").split("/")
         if parts == ["simple"]:
-            return render_root_json(RootPage(tuple(sorted(self._projects)), self.serial))
+            return self._root()
+        if len(parts) == 3 and (parts[0], parts[2]) == ("pypi", "json"):  # noqa: PLR2004 - as above
+            return self._facts(NormalizedName(parts[1]))
         if len(parts) == 2 and parts[0] == "simple":  # noqa: PLR2004 - /simple/<name>/
             name = NormalizedName(parts[1])
             page = self.page(name)
             shown = None if page is None else render_json(page)
             return self._overrides.get(name, shown)
         return self._file_body(parts[-1])
+
+    def _root(self) -> bytes:
+        projects = [
+            {"name": name, "_last-serial": project.serial}
+            for name, project in sorted(self._projects.items())
+        ]
+        meta = {"api-version": API_VERSION, "_last-serial": self.serial}
+        return json.dumps({"meta": meta, "projects": projects}).encode()
+
+    def _facts(self, name: NormalizedName) -> bytes | None:
+        project = self._projects.get(name)
+        if project is None:
+            return None
+        roles = [{"role": role, "user": user} for role, user in sorted(project.roles)]
+        data: dict[str, Any] = {"info": {"name": project.display_name or name}}
+        if self.has_roles:
+            data["ownership"] = {"roles": roles, "organization": None}
+        return json.dumps(data).encode()
+
+    def changelog(self, call: bytes) -> bytes:
+        arguments, method = xmlrpc.client.loads(call)
+        answer: Any = self.serial
+        if method == "changelog_since_serial":
+            since = arguments[0]
+            answer = [list(event) for event in self._events if event[-1] > since]  # type: ignore[operator]
+        return xmlrpc.client.dumps((answer,), methodresponse=True).encode()
 
     def _file_body(self, filename: str) -> bytes | None:
         for project in self._projects.values():
@@ -301,6 +368,21 @@ class FakeUpstream:
             raise UpstreamInvalid(name, f"it is the page of {page.name}")
         return UpstreamPage(digest=digest, etag=current, page=page)
 
+    def project_facts(self, name: NormalizedName) -> ProjectFacts | None:
+        body = self._answer(f"/pypi/{name}/json", f"the facts of {name}")
+        return None if body is None else parse_facts(body, name=name)
+
+    def serials(self, names: Container[str], etag: str = "") -> RootSerials | NotModified:
+        body = self._answer("/simple/", "its root listing") or b""
+        current = f'"{hashlib.sha256(body).hexdigest()}"' if self.has_etags else ""
+        if current and etag == current:
+            return NotModified()
+        listed = json.loads(body)["projects"]
+        return RootSerials(
+            current,
+            {item["name"]: item["_last-serial"] for item in listed if item["name"] in names},
+        )
+
     def project_url(self, name: NormalizedName) -> str:
         return f"{self.url}/simple/{name}/"
 
@@ -319,9 +401,11 @@ class FakeUpstream:
         fault = self.next_fault(path)
         if fault is None:
             return self.body(path)
+        if fault is Fault.NOT_FOUND:
+            return None
         if fault.is_answer:
             raise UpstreamInvalid(what, fault)
-        raise UpstreamUnreachable(what, fault)
+        raise UpstreamUnreachable(what, fault, is_limit=fault is Fault.TOO_MANY_REQUESTS)
 
     # Over HTTP
 
@@ -365,25 +449,33 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
+    def do_POST(self) -> None:
+        call = self.rfile.read(int(self.headers["Content-Length"]))
+        self._send(200, self.server.upstream.changelog(call), "text/xml")
+
     def do_GET(self) -> None:
         upstream, path = self.server.upstream, urlsplit(self.path).path
         upstream.seen.append(path)
+        upstream.seen_at.append(time.monotonic())
         upstream.seen_headers.append(dict(self.headers.items()))
         time.sleep(upstream.delay)
         fault = upstream.next_fault(path)
         body = upstream.body(path)
         if fault is not None:
             self._misbehave(fault, body or b"")
+        elif path in upstream.redirects:
+            self._send(302, b"", "text/plain", headers={"Location": upstream.redirects[path]})
         elif body is None:
             self._send(404, b"Not Found", "text/plain")
         else:
             is_page = path.startswith("/simple/")
             etag = f'"{hashlib.sha256(body).hexdigest()}"' if upstream.has_etags else ""
+            headers = {"ETag": etag} if etag else {}
             if is_page and etag and self.headers.get("If-None-Match") == etag:
-                self._send(304, b"", JSON, etag)
+                self._send(304, b"", JSON, headers=headers)
             else:
                 media_type = JSON if is_page else "application/octet-stream"
-                self._send(200, body, media_type, etag)
+                self._send(200, body, media_type, headers=headers)
 
     def _misbehave(self, fault: Fault, body: bytes) -> None:
         self.close_connection = True
@@ -395,6 +487,17 @@ class _Handler(BaseHTTPRequestHandler):
             case Fault.SLOW:
                 time.sleep(self.slow_seconds)
                 self._send(200, body, JSON)
+            case Fault.NOT_FOUND:
+                self._send(404, b"Not Found", "text/plain")
+            case Fault.ENDLESS:
+                self._send_endless(body)
+            case Fault.DRIP:
+                self._drip()
+            case _:
+                self._misanswer(fault, body)
+
+    def _misanswer(self, fault: Fault, body: bytes) -> None:
+        match fault:
             case Fault.TRUNCATED:
                 self._send(200, body[: len(body) // 2], JSON, length=len(body) + 1)
             case Fault.GARBAGE:
@@ -403,15 +506,40 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, body, "text/html")
             case Fault.TOO_LARGE:
                 self._send(200, body + b" " * 50_000_000, JSON)
+            case _:
+                raise ValueError(fault)
+
+    def _send_endless(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", JSON)
+        self.end_headers()
+        self.wfile.write(body)
+        for _ in range(100):
+            self.wfile.write(b" " * 1_000_000)
+            self.server.upstream.endless_sent += 1_000_000
+
+    def _drip(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+        for _ in range(200):
+            self.wfile.write(b"x")
+            time.sleep(0.05)
 
     def _send(
-        self, status: int, body: bytes, media_type: str, etag: str = "", length: int | None = None
+        self,
+        status: int,
+        body: bytes,
+        media_type: str,
+        *,
+        length: int | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(body) if length is None else length))
-        if etag:
-            self.send_header("ETag", etag)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.send_header("Retry-After", str(RETRY_AFTER))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

@@ -66,6 +66,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "checked-just-now": HTTPStatus.TOO_MANY_REQUESTS,
     "too-many-lookups": HTTPStatus.TOO_MANY_REQUESTS,
     # Upstream and storage.
+    "upstream-doubtful": HTTPStatus.BAD_GATEWAY,
     "upstream-invalid": HTTPStatus.BAD_GATEWAY,
     "storage-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "upstream-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,

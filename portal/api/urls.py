@@ -30,6 +30,7 @@ from portal.api.proofs import ProofsOfProjectViewSet, ProofViewSet
 from portal.api.recipes import RecipeEditsViewSet, RecipeViewSet
 from portal.api.register import RegisterViewSet
 from portal.api.requests import RequestViewSet
+from portal.api.status import UpstreamStatusViewSet, VerificationViewSet
 from portal.api.tokens import TokenViewSet
 
 LIST: dict[str, Any] = {"get": "list"}
@@ -115,6 +116,8 @@ urlpatterns = [
     path("requests/", RequestViewSet.as_view(LIST_AND_CREATE)),
     path("requests/<uuid:pk>/", RequestViewSet.as_view(RETRIEVE)),
     path("schema/", committed_schema),
+    path("status/projects/", VerificationViewSet.as_view(LIST)),
+    path("status/upstream/", UpstreamStatusViewSet.as_view(LIST)),
     path("tokens/", TokenViewSet.as_view(LIST_AND_CREATE)),
     path("tokens/<uuid:pk>/", TokenViewSet.as_view({"delete": "destroy"})),
 ]

@@ -9,6 +9,7 @@ from django.utils import timezone
 from builds import signals as builds_signals
 from builds.models import Attempt, Build, LearntRule, Permit, Replay
 from indexes import signals as indexes_signals
+from indexes.domain.facts import Role
 from indexes.models import File, Project
 from portal.ledger.services import record, record_all
 
@@ -157,6 +158,51 @@ def failures_were_replayed(replay: Replay, builds: Sequence[Build], **_kwargs: A
         "builds": len(builds),
     }
     record(actor=replay.by, verb="replayed", project="", facts=facts, at=replay.created_at)
+
+
+@receiver(indexes_signals.project_unverified)
+def project_is_unverified(project: Project, **_kwargs: Any) -> None:
+    verified_at = project.verified_at
+    facts = {"verified_at": None if verified_at is None else verified_at.isoformat()}
+    _write(INDEXES, "project-unverified", project, facts)
+
+
+@receiver(indexes_signals.project_verified)
+def project_is_verified(project: Project, **_kwargs: Any) -> None:
+    _write(INDEXES, "project-verified", project, {})
+
+
+@receiver(indexes_signals.releases_added)
+def releases_were_added(project: Project, versions: Sequence[str], **_kwargs: Any) -> None:
+    _write(INDEXES, "releases-added", project, {"versions": list(versions)})
+
+
+@receiver(indexes_signals.releases_removed)
+def releases_were_removed(project: Project, versions: Sequence[str], **_kwargs: Any) -> None:
+    _write(INDEXES, "releases-removed", project, {"versions": list(versions)})
+
+
+@receiver(indexes_signals.releases_quarantined)
+def releases_were_quarantined(project: Project, versions: Sequence[str], **_kwargs: Any) -> None:
+    _write(INDEXES, "releases-quarantined", project, {"versions": list(versions)})
+
+
+@receiver(indexes_signals.releases_cleared)
+def releases_were_cleared(project: Project, versions: Sequence[str], **_kwargs: Any) -> None:
+    _write(INDEXES, "releases-cleared", project, {"versions": list(versions)})
+
+
+@receiver(indexes_signals.project_renamed)
+def project_was_renamed(project: Project, before: str, after: str, **_kwargs: Any) -> None:
+    _write(INDEXES, "project-renamed", project, {"before": before, "after": after})
+
+
+@receiver(indexes_signals.roles_changed)
+def roles_have_changed(
+    project: Project, added: frozenset[Role], removed: frozenset[Role], **_kwargs: Any
+) -> None:
+    facts = {"added": sorted(map(list, added)), "removed": sorted(map(list, removed))}
+    _write(INDEXES, "roles-changed", project, facts)
 
 
 def _release(build: Build) -> dict[str, Any]:

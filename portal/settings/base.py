@@ -248,8 +248,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "builds.reconcile", "schedule": 15.0},
-    "mirror": {"task": "indexes.mirror", "schedule": 300.0},
-    "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 300.0},
+    "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 60.0},
     "learn-licences": {"task": "indexes.learn_licences", "schedule": 300.0},
     "replan": {"task": "portal.replan_requests", "schedule": 300.0},
     "end-development": {"task": "portal.end_development_permits", "schedule": 300.0},
@@ -327,6 +326,18 @@ AFFINEUR_FARM_RETRIES = 5
 AFFINEUR_LOOKUPS_PER_MINUTE = 30
 # Seconds after which a project that upstream did not answer for stops listing files of ours.
 AFFINEUR_UNVERIFIED_SECONDS = int(os.environ.get("AFFINEUR_UNVERIFIED_SECONDS", "21600"))
+# Requests a second that the watchers of all hosts together make upstream, at most.
+AFFINEUR_WATCH_RATE = float(os.environ.get("AFFINEUR_WATCH_RATE", "16"))
+# Seconds between two requests for a project: just after a change, and when it is quiet. More
+# projects than the rate allows for make both longer.
+AFFINEUR_WATCH_SHORTEST = float(os.environ.get("AFFINEUR_WATCH_SHORTEST", "60"))
+AFFINEUR_WATCH_LONGEST = float(os.environ.get("AFFINEUR_WATCH_LONGEST", "900"))
+# Seconds between two looks at the serials in upstream's root listing (tens of megabytes where
+# upstream is PyPI); 0 for none.
+AFFINEUR_WATCH_ROOT_SECONDS = float(os.environ.get("AFFINEUR_WATCH_ROOT_SECONDS", "3600"))
+# Address of upstream's XML-RPC API, whose changelog names changed projects within seconds; empty:
+# it is not asked.
+AFFINEUR_UPSTREAM_CHANGELOG = os.environ.get("AFFINEUR_UPSTREAM_CHANGELOG", "")
 # Seconds that clients and caches may keep an index page: the latency of a yank.
 AFFINEUR_INDEX_MAX_AGE = 60
 # What the overlay answers for a project that it does not follow: "redirect" sends clients to

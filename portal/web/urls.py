@@ -14,6 +14,7 @@ from portal.web import (
     proving,
     reading,
     recipes,
+    upstream,
     use_it,
     yanking,
 )
@@ -103,6 +104,7 @@ urlpatterns = [
     path("file/<filename:filename>/yank/", yanking.yank, name="yank"),
     path("file/<filename:filename>/unyank/", yanking.unyank, name="unyank"),
     path("status/", reading.status, name="status"),
+    path("status/upstream/", upstream.show, name="upstream"),
     path("about/", reading.about, name="about"),
     path("agreements/", reading.agreements, name="agreements"),
     path("agreements/<str:name>/<str:version>/", reading.agreement, name="agreement"),

@@ -1,25 +1,31 @@
 """What every upstream does: the fake in memory, and the client of a real server."""
 
+import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
+from indexes.domain.facts import ProjectFacts
 from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import ACCEPT
+from indexes.domain.simple import InvalidPage
 from indexes.domain.status import ProjectStatus
 from indexes.upstream import (
+    Changelog,
     HttpUpstream,
     NotModified,
     ProjectNotUpstream,
+    RootSerials,
     Upstream,
     UpstreamInvalid,
     UpstreamPage,
     UpstreamUnreachable,
 )
+from indexes.upstream.exchange import Patience
 from indexes.upstream.fake import FakeUpstream, Fault
-from indexes.upstream.http import Patience
 
 DOCOPT = NormalizedName("docopt")
 PATIENCE = Patience(connect=1, read=0.5, whole_page=5, page_bytes=1_000_000, pause=0.001)
@@ -222,3 +228,128 @@ def test_pauses_grow_between_tries():
         client.project_page(DOCOPT)
     client.close()
     assert pauses == [0.5, 1.0, 2.0]
+
+
+def test_a_single_answer_that_a_project_is_unknown_is_passed_on(subject):
+    subject.world.add_sdist("docopt", "0.6.2")
+    subject.world.fail(Fault.NOT_FOUND)
+    with pytest.raises(ProjectNotUpstream):
+        subject.page()
+    assert subject.page().page.versions == ("0.6.2",)
+
+
+def test_facts_beside_the_page_are_read(subject):
+    subject.world.add_sdist("docopt", "0.6.2")
+    subject.world.rename("docopt", "DocOpt")
+    subject.world.set_roles("docopt", ("Owner", "ada"), ("Maintainer", "grace"))
+    facts = subject.upstream.project_facts(DOCOPT)
+    assert facts == ProjectFacts("DocOpt", frozenset({("Owner", "ada"), ("Maintainer", "grace")}))
+
+
+def test_an_upstream_may_say_nothing_beside_the_page(subject):
+    subject.world.add_sdist("docopt", "0.6.2")
+    subject.world.has_roles = False
+    assert subject.upstream.project_facts(DOCOPT) == ProjectFacts("docopt")
+    assert subject.upstream.project_facts(NormalizedName("nothing-here")) is None
+
+
+def test_the_root_tells_serials_of_the_projects_asked_for(subject):
+    for name in ("docopt", "six"):
+        subject.world.add_sdist(name, "1.0")
+    found = subject.upstream.serials({"docopt", "nothing-here"})
+    assert isinstance(found, RootSerials)
+    assert found.serials == {"docopt": 2}
+    assert subject.upstream.serials({"docopt"}, found.etag) == NotModified()
+
+
+def test_what_is_too_long_is_not_read_whole(http):
+    http.world.add_sdist("docopt", "0.6.2")
+    http.world.fail(Fault.ENDLESS)
+    with pytest.raises(UpstreamInvalid, match="longer than 1000000 bytes"):
+        http.page()
+    assert http.world.endless_sent < 50_000_000
+
+
+def test_a_byte_now_and_then_ends_with_the_time_of_the_whole():
+    world = FakeUpstream()
+    world.add_sdist("docopt", "0.6.2")
+    world.fail(Fault.DRIP)
+    patience = Patience(connect=1, read=1, whole_page=0.5, tries=1)
+    with world.serve() as url:
+        client = HttpUpstream(url, patience=patience)
+        began = time.monotonic()
+        with pytest.raises(UpstreamUnreachable, match="not whole after"):
+            client.project_page(DOCOPT)
+        client.close()
+    assert time.monotonic() - began < 3
+
+
+def test_what_busy_upstreams_say_is_passed_on(http):
+    http.world.add_sdist("docopt", "0.6.2")
+    http.world.fail(Fault.TOO_MANY_REQUESTS, times=9)
+    with pytest.raises(UpstreamUnreachable) as caught:
+        http.page()
+    assert (caught.value.is_limit, caught.value.retry_after) == (True, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("/simple/docopt/", "without end"),
+        ("file:///etc/passwd", "no address on the web"),
+        ("//:@[", "no URL"),
+    ],
+)
+def test_redirects_do_not_escape(location, message):
+    world = FakeUpstream()
+    world.redirect("docopt", location)
+    with world.serve() as url:
+        client = HttpUpstream(url, patience=PATIENCE)
+        with pytest.raises(UpstreamInvalid, match=message):
+            client.project_page(DOCOPT)
+        client.close()
+
+
+def test_a_redirect_is_followed(http):
+    http.world.add_sdist("docopt", "0.6.2")
+    http.world.redirect("docopt", "/simple/docopt")
+    assert http.page().page.versions == ("0.6.2",)
+
+
+@pytest.mark.parametrize(
+    "filename", ["..", ".", "", "../../etc/passwd", "a\\b.whl", "a\x00b.whl", "x" * 256]
+)
+def test_a_filename_that_would_escape_refuses_the_page(subject, filename):
+    listed = {"filename": filename, "url": "https://files.example/x", "hashes": {}}
+    page = {"meta": {"api-version": "1.4"}, "name": "docopt", "files": [listed], "versions": []}
+    subject.world.override("docopt", json.dumps(page).encode())
+    with pytest.raises((UpstreamInvalid, InvalidPage)):
+        subject.page()
+
+
+# The changelog
+
+
+@pytest.fixture
+def changelog():
+    world = FakeUpstream()
+    with world.serve() as url:
+        client = Changelog(url.replace("/simple/", "/pypi"), patience=PATIENCE)
+        yield world, client
+        client.close()
+
+
+def test_the_changelog_names_what_changed_since(changelog):
+    world, client = changelog
+    assert client.last_serial() == 1
+    world.add_sdist("docopt", "0.6.2")
+    world.add_sdist("six", "1.0")
+    assert client.since(1) == (("docopt", 2), ("six", 3))
+    assert client.since(3) == ()
+
+
+def test_an_answer_that_is_no_changelog_is_refused(changelog):
+    world, client = changelog
+    world.changelog = lambda _call: b"<html>"
+    with pytest.raises(UpstreamInvalid, match="no answer of XML-RPC"):
+        client.last_serial()

@@ -11,6 +11,7 @@ from indexes.domain.names import NormalizedName
 from indexes.models import File, Project
 from indexes.services.publish import publish_file
 from indexes.services.refresh import enrol_project, refresh_project
+from indexes.upstream import UpstreamDoubtful
 from indexes.upstream.fake import FakeUpstream
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -29,6 +30,12 @@ class Farm:
     def refresh(self, name=NAME, **options) -> Project:
         self.now += timedelta(hours=1)
         return refresh_project(name=name, at=self.now, upstream=self.upstream, **options)
+
+    def confirm(self, name=NAME) -> Project:
+        """Refresh where upstream answers what is believed the second time only."""
+        with pytest.raises(UpstreamDoubtful):
+            self.refresh(name)
+        return self.refresh(name)
 
     def enrol(self, name=NAME) -> Project:
         project = self.refresh(name)

@@ -162,7 +162,7 @@ def test_what_is_gone_is_deleted_and_nothing_else(folder, farm, ours, upstream):
     run(folder)
     (folder / "simple" / "robots.txt").write_text("mine")
     upstream.remove_project(NAME)
-    farm.refresh()
+    farm.confirm()
     assert run(folder) == "12 files written, 3 unchanged, 12 deleted."
     assert not (folder / "simple" / NAME).exists()
     assert (folder / "simple" / "robots.txt").read_text() == "mine"
@@ -315,7 +315,7 @@ def test_a_second_export_uploads_what_changed_and_no_more(rclone, farm, ours, up
 def test_what_is_gone_is_deleted_from_a_bucket(rclone, farm, ours, upstream):
     rclone.export()
     upstream.remove_project(NAME)
-    farm.refresh()
+    farm.confirm()
     assert rclone.export()[1].deleted == 12
     assert not [key for key in rclone.listing() if f"simple/{NAME}/" in key]
 

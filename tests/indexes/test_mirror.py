@@ -7,7 +7,6 @@ from django.core.management import CommandError, call_command
 
 from indexes.models import File, Page, Project, UpstreamFile
 from indexes.storage import file_key, get_storage
-from indexes.tasks import mirror
 from tests.indexes.conftest import NAME
 
 
@@ -37,13 +36,6 @@ def test_it_follows_what_changed(served, ours):
     assert run() == "1 projects verified, 1 changed, 0 not reached.\n"
     ours.refresh_from_db()
     assert (ours.standing, ours.standing_reason) == ("yanked", "broken")
-
-
-def test_the_task_does_the_same(served, ours):
-    served.yank(NAME, "0.12.2", reason="broken")
-    mirror()
-    ours.refresh_from_db()
-    assert ours.standing == "yanked"
 
 
 def test_a_project_that_was_not_reached_is_named(served, project):
@@ -86,6 +78,34 @@ def test_a_repair_mends_rows_and_pages(served, ours):
     Page.objects.filter(path="/simple/python-levenshtein/").delete()
     assert "1 projects repaired" in run("--repair")
     assert run("--check") == "0 differences, 0 projects repaired.\n"
+
+
+def test_named_projects_alone_are_compared(served, ours, farm):
+    served.add_sdist("other", "1.0")
+    run("other")
+    served.yank("other", "1.0")
+    assert run("--check", NAME) == "0 differences, 0 projects repaired.\n"
+    assert "other: upstream: FileYanked" in run_failing("--check", "other")
+    assert "other: upstream: FileYanked" in run("--repair", "Other")
+    assert "nothing-here is not known here" in run_failing("--check", "nothing-here")
+
+
+def test_a_deletion_is_repaired_at_once(served, ours):
+    run()
+    served.remove_project(NAME)
+    assert "ProjectDeleted" in run("--repair")
+    assert Project.objects.get().status == "deleted"
+
+
+@pytest.mark.parametrize(("body", "status"), [(None, 1), (b"nonsense", 2)])
+def test_the_exit_status_tells_what_differs_from_what_is_not_known(served, ours, body, status):
+    run()
+    served.yank(NAME, "0.12.2")
+    if body:
+        served.override(NAME, body)
+    with pytest.raises(CommandError) as caught:
+        call_command("mirror", "--check", stdout=io.StringIO())
+    assert caught.value.returncode == status
 
 
 def test_an_upstream_that_is_down_is_said_and_nothing_is_mended(served, ours):

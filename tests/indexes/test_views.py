@@ -214,7 +214,7 @@ def test_the_index_of_a_project_has_no_other(client, ours):
 
 def test_a_project_deleted_upstream_is_404(client, farm, ours, upstream):
     upstream.remove_project(NAME)
-    farm.refresh()
+    farm.confirm()
     assert client.get("/simple/python-levenshtein/").status_code == 404
 
 

@@ -156,7 +156,7 @@ def gone(farm, ours, upstream):
     upstream.add_sdist("gone", "1.0")
     farm.enrol(NormalizedName("gone"))
     upstream.remove_project("gone")
-    farm.refresh(NormalizedName("gone"))
+    farm.confirm(NormalizedName("gone"))
 
 
 @pytest.mark.parametrize("scheme_header", [None, ("HTTP_X_FORWARDED_PROTO", "https")])
@@ -259,7 +259,7 @@ def test_a_project_that_appears_is_seen_after_a_second(thin, clock, farm, upstre
 def test_a_project_that_is_deleted_is_seen_after_a_second(thin, clock, farm, ours, upstream):
     call(thin, f"/simple/{NAME}/")
     upstream.remove_project(NAME)
-    farm.refresh()
+    farm.confirm()
     clock.now += FRESH_SECONDS
     assert call(thin, f"/simple/{NAME}/")[0] == "404 Not Found"
 

@@ -149,7 +149,7 @@ def deployed(
         try:
             if "AFFINEUR_BROKER" not in own:
                 deployment.start("broker")
-            for name in ("web", "control", "scheduler"):
+            for name in ("web", "control", "watcher", "scheduler"):
                 deployment.start(name)
             if builder:
                 deployment.start("builder")

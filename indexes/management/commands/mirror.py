@@ -1,4 +1,8 @@
-"""`manage.py mirror`: follow upstream now; `--check` what differs, `--repair` it."""
+"""`manage.py mirror`: follow upstream now; `--check` what differs, `--repair` it.
+
+Exit status: 0 when all is as it should be, 1 when something is not, 2 when upstream could not be
+asked, so that nothing can be said of some projects.
+"""
 
 from argparse import ArgumentParser
 from typing import Any, override
@@ -7,9 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
-from indexes.services.compare import compare_enrolled, repair_project
+from indexes.services.compare import compare_projects, known_among, repair_project
 from indexes.services.refresh import refresh_enrolled, refresh_project
 from indexes.upstream import UpstreamError
+
+DIFFERENT, NOT_REACHED = 1, 2
 
 
 class Command(BaseCommand):
@@ -17,7 +23,7 @@ class Command(BaseCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("projects", nargs="*", help="refresh these, enrolled or not")
+        parser.add_argument("projects", nargs="*", help="only these, enrolled or not")
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument(
             "--check", action="store_true", help="change nothing; print what differs, fail if any"
@@ -26,16 +32,25 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            names = [parse_project_name(name) for name in options["projects"]]
+        except InvalidProjectName as error:
+            raise CommandError(str(error)) from error
         if options["check"] or options["repair"]:
-            self._compare(is_repair=options["repair"])
-        elif options["projects"]:
-            self._refresh(options["projects"])
+            self._compare(names, is_repair=options["repair"])
+        elif names:
+            self._refresh(names)
         else:
             self._follow()
 
-    def _compare(self, *, is_repair: bool) -> None:
+    def _compare(self, names: list[NormalizedName], *, is_repair: bool) -> None:
+        if unknown := sorted({*names} - known_among(names=names)):
+            raise CommandError(
+                f"{', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not known here: "
+                "`manage.py mirror NAME` asks upstream."
+            )
         found = []
-        for difference in compare_enrolled():
+        for difference in compare_projects(names=names):
             self.stdout.write(f"{difference.project}: {difference.what}")
             found.append(difference)
         repaired = sorted({item.project for item in found if item.can_repair}) if is_repair else []
@@ -43,15 +58,18 @@ class Command(BaseCommand):
             repair_project(name=NormalizedName(name), at=timezone.now())
         left = [item for item in found if not (is_repair and item.can_repair)]
         if left:
-            raise CommandError(f"{len(left)} differences from upstream are left.")
+            status = DIFFERENT if all(item.is_compared for item in left) else NOT_REACHED
+            raise CommandError(
+                f"{len(left)} differences from upstream are left.", returncode=status
+            )
         self.stdout.write(f"{len(found)} differences, {len(repaired)} projects repaired.")
 
-    def _refresh(self, names: list[str]) -> None:
+    def _refresh(self, names: list[NormalizedName]) -> None:
         for name in names:
             try:
-                project = refresh_project(name=parse_project_name(name), at=timezone.now())
-            except (UpstreamError, InvalidProjectName) as error:
-                raise CommandError(str(error)) from error
+                project = refresh_project(name=name, at=timezone.now())
+            except UpstreamError as error:
+                raise CommandError(str(error), returncode=NOT_REACHED) from error
             self.stdout.write(f"{project.name}: {project.status}")
 
     def _follow(self) -> None:
@@ -63,4 +81,6 @@ class Command(BaseCommand):
         for name, error in done.failed:
             self.stderr.write(f"{name}: {error}")
         if done.failed:
-            raise CommandError("Upstream was not reached for every project.")
+            raise CommandError(
+                "Upstream was not reached for every project.", returncode=NOT_REACHED
+            )

@@ -11,12 +11,20 @@ from indexes.domain.changes import (
     FileYanked,
     ProjectAppeared,
     ProjectDeleted,
+    ReleaseAdded,
+    ReleaseCleared,
+    ReleaseQuarantined,
+    ReleaseRemoved,
+    ReleaseUnyanked,
+    ReleaseYanked,
+    ReleaseYankReasonChanged,
     SerialChanged,
     StatusChanged,
     VersionsChanged,
     YankReasonChanged,
     apply,
     diff,
+    release_changes,
 )
 from indexes.domain.names import NormalizedName
 from indexes.domain.simple import ListedFile, ProjectPage
@@ -73,3 +81,49 @@ def test_each_change_is_named():
     assert diff(PAGE, replace(PAGE, serial=2)) == (SerialChanged(2),)
     assert diff(None, PAGE) == (ProjectAppeared(PAGE),)
     assert diff(PAGE, None) == (ProjectDeleted(),)
+
+
+# Of releases
+
+SDIST = ListedFile("demo-2.0.tar.gz", "https://files.example/s")
+WITH_TWO = replace(PAGE, files=(FILE, SDIST), versions=("1.0", "2.0"))
+
+
+def yanked(reason):
+    return replace(WITH_TWO, files=(FILE, replace(SDIST, is_yanked=True, yanked_reason=reason)))
+
+
+def test_each_change_of_a_release_is_named():
+    assert release_changes(PAGE, WITH_TWO) == (ReleaseAdded("2.0"),)
+    assert release_changes(WITH_TWO, PAGE) == (ReleaseRemoved("2.0"),)
+    assert release_changes(WITH_TWO, yanked("bad")) == (ReleaseYanked("2.0", "bad"),)
+    assert release_changes(yanked("bad"), yanked("worse")) == (
+        ReleaseYankReasonChanged("2.0", "bad", "worse"),
+    )
+    assert release_changes(yanked("bad"), WITH_TWO) == (ReleaseUnyanked("2.0"),)
+    withheld = replace(WITH_TWO, files=(FILE,))
+    assert release_changes(WITH_TWO, withheld) == (ReleaseQuarantined("2.0"),)
+    assert release_changes(withheld, WITH_TWO) == (ReleaseCleared("2.0"),)
+    assert release_changes(withheld, PAGE) == ()
+    assert release_changes(PAGE, yanked("bad")) == (
+        ReleaseAdded("2.0"),
+        ReleaseYanked("2.0", "bad"),
+    )
+
+
+def test_a_quarantined_project_says_nothing_of_its_releases():
+    hidden = replace(WITH_TWO, status=ProjectStatus.QUARANTINED, files=())
+    assert release_changes(WITH_TWO, hidden) == release_changes(hidden, WITH_TWO) == ()
+
+
+@given(pages())
+def test_no_release_changes_between_equal_states(page):
+    assert release_changes(page, page) == ()
+
+
+@given(pages(), pages())
+def test_what_comes_to_releases_is_undone_by_the_way_back(before, after):
+    there = {type(change) for change in release_changes(before, after)}
+    back = {type(change) for change in release_changes(after, before)}
+    assert (ReleaseCleared in there) == (ReleaseQuarantined in back)
+    assert (ReleaseAdded in there) <= (ReleaseRemoved in back)

@@ -1,4 +1,5 @@
 import json
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,12 @@ from indexes.services.pages import OVERLAY_ROOT, overlay_path, stale_pages, whee
 from indexes.services.refresh import enrol_project, refresh_enrolled, refresh_project
 from indexes.services.state import read_state
 from indexes.signals import standing_changed
-from indexes.upstream import ProjectNotUpstream, UpstreamInvalid, UpstreamUnreachable
+from indexes.upstream import (
+    ProjectNotUpstream,
+    UpstreamDoubtful,
+    UpstreamInvalid,
+    UpstreamUnreachable,
+)
 from indexes.upstream.fake import FakeUpstream, Fault
 from tests.indexes.conftest import NAME, NOW, Farm
 
@@ -85,9 +91,8 @@ def test_a_new_file_upstream_is_listed(farm, project, upstream, heard):
     farm.refresh()
     assert added.filename in listed(overlay_path(NAME))
     assert page(overlay_path(NAME))["versions"] == ["0.12.1", "0.12.2", "0.13"]
-    ((name, carried),) = heard
-    assert name == "upstream_changed"
-    assert FileAdded(added) in carried["changes"]
+    assert [name for name, _ in heard] == ["upstream_changed", "releases_added"]
+    assert FileAdded(added) in heard[0][1]["changes"]
 
 
 def test_upstreams_file_keeps_upstreams_fields(farm, project, upstream):
@@ -184,7 +189,7 @@ def test_a_release_deleted_upstream_takes_ours_off_the_pages(farm, ours, upstrea
 
 def test_a_project_deleted_upstream_is_withheld(farm, ours, upstream, heard):
     upstream.remove_project(NAME)
-    project = farm.refresh()
+    project = farm.confirm()
     assert project.status == ProjectStatus.DELETED
     assert standing_of(ours)[0] is Standing.WITHDRAWN
     assert page(overlay_path(NAME)) is None
@@ -197,7 +202,7 @@ def test_a_project_deleted_upstream_is_withheld(farm, ours, upstream, heard):
 
 def test_a_project_that_comes_back_is_listed_again(farm, ours, upstream):
     kept = upstream._projects.pop(NAME)  # noqa: SLF001 - put back below as it was
-    farm.refresh()
+    farm.confirm()
     upstream._projects[NAME] = kept  # noqa: SLF001 - as above
     project = farm.refresh()
     assert project.status == ProjectStatus.ACTIVE
@@ -243,14 +248,64 @@ def test_when_upstream_fails_what_we_knew_stands(farm, ours, upstream, fault, er
     assert Project.objects.get().verified_at < farm.now
 
 
-def test_a_page_of_before_is_refused(farm, ours, upstream):
+def test_one_answer_that_a_project_is_gone_deletes_nothing(farm, ours, upstream):
+    upstream.fail(Fault.NOT_FOUND)
+    with pytest.raises(UpstreamDoubtful, match="says that it has no such project"):
+        farm.refresh()
+    assert standing_of(ours) == (Standing.LISTED, "")
+    assert Project.objects.get().verified_at < farm.now
+    farm.refresh()
+    assert Project.objects.get().doubt == ""
+    upstream.fail(Fault.NOT_FOUND)
+    with pytest.raises(UpstreamDoubtful):
+        farm.refresh()
+    assert Project.objects.get().status == ProjectStatus.ACTIVE
+
+
+def test_a_second_answer_at_once_confirms_nothing(farm, ours, upstream):
+    upstream.remove_project(NAME)
+    for seconds, status in ((1, "active"), (30, "active"), (31, "deleted")):
+        at = farm.now + timedelta(seconds=seconds)
+        with suppress(UpstreamDoubtful):
+            refresh_project(name=NAME, at=at, upstream=upstream)
+        assert Project.objects.get().status == status
+
+
+def test_a_page_of_before_is_not_believed(farm, ours, upstream):
     upstream.yank(NAME, "0.12.2", reason="broken")
     farm.refresh()
     upstream.unyank(NAME, "0.12.2")
     upstream.set_serial(NAME, 1)
-    with pytest.raises(UpstreamInvalid, match="serial went back"):
-        farm.refresh()
+    for _ in range(2):
+        at = farm.now + timedelta(minutes=20)
+        with pytest.raises(UpstreamDoubtful, match="from before the one we know"):
+            refresh_project(name=NAME, at=at, upstream=upstream)
     assert standing_of(ours) == (Standing.YANKED, "broken")
+
+
+def test_serials_that_stay_back_are_believed_in_the_end(farm, ours, upstream):
+    upstream.set_serial(NAME, 1)
+    assert farm.confirm().last_serial == 1
+
+
+def test_an_upstream_that_stops_giving_serials_is_followed(farm, ours, upstream):
+    upstream.yank(NAME, "0.12.2", reason="broken")
+    upstream.set_serial(NAME, None)
+    farm.refresh()
+    assert standing_of(ours) == (Standing.YANKED, "broken")
+
+
+def test_a_new_release_is_announced(farm, project, upstream, heard):
+    upstream.add_sdist(NAME, "0.13")
+    upstream.add_sdist(NAME, "0.14")
+    farm.refresh()
+    assert dict(heard)["releases_added"]["versions"] == ("0.13", "0.14")
+
+
+def test_a_release_that_is_gone_is_announced(farm, project, upstream, heard):
+    upstream.remove_file(NAME, "0.12.1")
+    farm.refresh()
+    assert dict(heard)["releases_removed"]["versions"] == ("0.12.1",)
 
 
 def test_an_answer_that_was_overtaken_is_ignored(ours, upstream):
@@ -363,7 +418,7 @@ def play(farm, world, act, *facts):
         case "refresh":
             try:
                 farm.refresh(NormalizedName("demo"))
-            except (UpstreamUnreachable, UpstreamInvalid):
+            except (UpstreamUnreachable, UpstreamInvalid, UpstreamDoubtful):
                 return
         case "yank":
             world.yank("demo", facts[0], reason=facts[1])

@@ -157,7 +157,7 @@ def test_status_counts_ages(farm, upstream, django_assert_num_queries):
     Project.objects.filter(name="gamma").update(verified_at=None)
     at = farm.now + timedelta(hours=4, minutes=50)  # alpha was asked 6:50 before, beta 5:50
     withhold_unverified(at=at)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(4):
         status = upstream_status(at=at)
     assert (status.followed, status.never_verified, status.unverified) == (3, 1, 2)
     assert (status.withheld, status.oldest_seconds) == (1, 24_600)
@@ -165,7 +165,16 @@ def test_status_counts_ages(farm, upstream, django_assert_num_queries):
 
 
 def test_status_is_public_json(client, ours, django_assert_num_queries):
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(4):
         response = client.get("/status/upstream.json")
-    assert json.loads(response.content)["followed"] == 1
+    told = json.loads(response.content)
+    assert told["followed"] == 1
+    assert told["backlog"] == {
+        "due": 1,
+        "overdue": 1,
+        "failing": 0,
+        "stretch": 1.0,
+        "resumes_at": None,
+    }
+    assert told["latency"]["yanks"] == {"changes": 0, "within": {}}
     assert response["Cache-Control"] == "public, max-age=15"

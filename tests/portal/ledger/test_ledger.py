@@ -6,8 +6,12 @@ from django.db import transaction
 from builds.domain.outcomes import Outcome
 from builds.models import Build
 from builds.services.cancel import cancel_builds
+from indexes import signals
+from indexes.domain.facts import Role
 from indexes.domain.names import NormalizedName
+from indexes.models import Project
 from indexes.services.refresh import refresh_project
+from indexes.upstream import UpstreamDoubtful
 from portal.errors import AppendOnly
 from portal.ledger.chain import Broken
 from portal.ledger.models import Entry
@@ -166,3 +170,40 @@ def test_what_the_floors_below_do_is_recorded(docopt, proof, maintainer, upstrea
         ("builds", "build-ended"),
         ("indexes", "release-yanked"),
     ]
+
+
+def test_what_upstream_does_to_a_project_is_recorded(docopt, upstream):
+    name = NormalizedName("docopt")
+    upstream.add_sdist("docopt", "0.7")
+    refresh_project(name=name, at=LATER)
+    upstream.remove_file("docopt", "0.7")
+    refresh_project(name=name, at=LATER + timedelta(minutes=1))
+    upstream.remove_project("docopt")
+    with pytest.raises(UpstreamDoubtful):
+        refresh_project(name=name, at=LATER + timedelta(minutes=2))
+    refresh_project(name=name, at=LATER + timedelta(minutes=3))
+    told = list(Entry.objects.filter(actor="indexes").values_list("verb", "facts"))
+    assert told == [
+        ("releases-added", {"versions": ["0.7"]}),
+        ("releases-removed", {"versions": ["0.7"]}),
+        ("project-status-changed", {"before": "active", "after": "deleted"}),
+    ]
+
+
+def test_what_is_said_of_a_project_upstream_is_recorded(docopt):
+    signals.project_unverified.send(Project, project=docopt)
+    signals.project_verified.send(Project, project=docopt)
+    signals.releases_quarantined.send(Project, project=docopt, versions=("0.6.2",))
+    signals.releases_cleared.send(Project, project=docopt, versions=("0.6.2",))
+    signals.project_renamed.send(Project, project=docopt, before="docopt", after="DocOpt")
+    roles = {"added": frozenset({Role("Owner", "eve")}), "removed": frozenset()}
+    signals.roles_changed.send(Project, project=docopt, **roles)
+    told = dict(Entry.objects.filter(actor="indexes").values_list("verb", "facts"))
+    assert told == {
+        "project-unverified": {"verified_at": docopt.verified_at.isoformat()},
+        "project-verified": {},
+        "releases-quarantined": {"versions": ["0.6.2"]},
+        "releases-cleared": {"versions": ["0.6.2"]},
+        "project-renamed": {"before": "docopt", "after": "DocOpt"},
+        "roles-changed": {"added": [["Owner", "eve"]], "removed": []},
+    }
