@@ -37,6 +37,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "unsubscribe-invalid": HTTPStatus.BAD_REQUEST,
     # Somebody else's turn, or another step first.
     "administrator-needed": HTTPStatus.FORBIDDEN,
+    "another-administrator-needed": HTTPStatus.FORBIDDEN,
     "consent-needed": HTTPStatus.FORBIDDEN,
     "development-only": HTTPStatus.FORBIDDEN,
     "not-your-consent": HTTPStatus.FORBIDDEN,
@@ -48,12 +49,14 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "append-only": HTTPStatus.CONFLICT,
     "consent-ended": HTTPStatus.CONFLICT,
     "nothing-to-replay": HTTPStatus.CONFLICT,
+    "proof-method-closed": HTTPStatus.CONFLICT,
     "username-taken": HTTPStatus.CONFLICT,
     # Later, or slower.
     "checked-just-now": HTTPStatus.TOO_MANY_REQUESTS,
     "too-many-lookups": HTTPStatus.TOO_MANY_REQUESTS,
-    # Upstream and storage.
+    # Upstream, storage, and whom we ask for evidence.
     "upstream-invalid": HTTPStatus.BAD_GATEWAY,
+    "evidence-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "storage-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "upstream-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
 }

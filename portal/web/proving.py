@@ -1,9 +1,10 @@
 """Proving that a project is yours: choose a way, follow its instructions, have it checked."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,10 +12,18 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from portal.ownership.methods import METHODS
+from portal.ownership.methods import METHODS, method_named
 from portal.ownership.methods.base import ProofMethod
 from portal.ownership.models import Proof, ProofState
-from portal.ownership.services import check_proof, has_proof, instructions, start_proof
+from portal.ownership.policy import Say
+from portal.ownership.services import (
+    check_proof,
+    enough_with,
+    has_proof,
+    instructions,
+    proofs_that_count,
+)
+from portal.ownership.services import prove as start
 from portal.web.lookup import find_project
 from portal.web.people import account
 from portal.web.problems import explained
@@ -36,6 +45,34 @@ class FactsForm(forms.Form):
             )
 
 
+def _labels(proofs: Iterable[Proof]) -> list[str]:
+    return sorted({method_named(proof.method).label for proof in proofs})
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One method, as the page offers it."""
+
+    form: FactsForm
+    closed: str
+    """Why it is not offered here; empty when it is."""
+    beside: str
+    """What it counts with, in words; empty when it is enough by itself."""
+    is_for_administrators: bool
+
+
+def _way(request: HttpRequest, method: ProofMethod, *, is_chosen: bool) -> Way:
+    sets = enough_with(method)
+    named = {each.name: each.label for each in METHODS}
+    others = [" and ".join(f"“{named[name]}”" for name in names) for names in sets if names]
+    return Way(
+        form=FactsForm(request.POST if is_chosen else None, method=method),
+        closed=method.closed_because(),
+        beside="" if [] in sets else " or ".join(others) or "a proof of who you are",
+        is_for_administrators=method.name == "staff-review",
+    )
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @explained
@@ -44,30 +81,28 @@ def prove(request: HttpRequest, name: str) -> HttpResponse:
     user = account(request)
     project = find_project(request, name, at=now)
     chosen = request.POST.get("method", "")
-    forms_ = [
-        FactsForm(request.POST if method.name == chosen else None, method=method)
-        for method in METHODS
-    ]
+    ways = [_way(request, method, is_chosen=method.name == chosen) for method in METHODS]
+    forms_ = [way.form for way in ways]
     for form in forms_:
         if form.is_bound and form.is_valid():
-            proof = start_proof(
+            proof = start(
                 user=user,
                 project=project,
                 method=form.method.name,
                 facts=form.cleaned_data,
-                by=user,
                 at=now,
                 is_at_session=True,
             )
             return redirect("web:proof", proof.pk)
     context = {
         "project": project,
-        "forms": forms_,
-        "proof": has_proof(user=user, project=project, at=now),
+        "ways": [way for way in ways if not way.closed],
+        "closed": [way for way in ways if way.closed],
+        "proof": has_proof(user=user, project=project, at=now, say=Say.PUBLISH),
+        "held": _labels(proofs_that_count(at=now).filter(user=user, project=project)),
         "pending": Proof.objects.filter(
             user=user, project=project, state=ProofState.PENDING, expires_at__gt=now
         ),
-        "may_attest": user.is_staff or settings.AFFINEUR_DEVELOPMENT,
     }
     is_wrong = any(form.errors for form in forms_)
     return render(request, "web/prove.html", context, status=400 if is_wrong else 200)
@@ -84,6 +119,11 @@ def show(request: HttpRequest, proof_id: UUID) -> HttpResponse:
     if request.method == "POST":
         check_proof(proof=proof, at=timezone.now())
         return redirect("web:proof", proof.pk)
-    method = next((each for each in METHODS if each.name == proof.method), None)
-    context = {"proof": proof, "method": method, "instructions": instructions(proof)}
+    enough = has_proof(user=proof.user, project=proof.project, at=timezone.now(), say=Say.PUBLISH)
+    context = {
+        "proof": proof,
+        "method": next((each for each in METHODS if each.name == proof.method), None),
+        "instructions": instructions(proof),
+        "is_enough": enough is not None,
+    }
     return render(request, "web/proof.html", context)

@@ -18,8 +18,11 @@ def test_in_development_the_operators_word_is_enough_and_marked(docopt, developm
     assert proof["evidence"]["reason"] == "she wrote it"
 
 
-def test_outside_development_an_administrator_is_needed(docopt, as_ada):
+def test_outside_development_administrators_are_needed(docopt, as_ada):
     answer = as_ada.post(PROOFS, ATTESTATION, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "proof-method-closed")
+    review = {"method": "staff-review", "facts": {"reason": "she wrote it", "evidence": "a link"}}
+    answer = as_ada.post(PROOFS, review, format="json")
     assert (answer.status_code, answer.json()["code"]) == (403, "administrator-needed")
     assert not Proof.objects.exists()
 

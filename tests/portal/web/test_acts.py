@@ -134,9 +134,11 @@ def test_an_expired_challenge_leads_to_another(owner_client: Client, farm: Farm)
 
 def test_nobody_attests_for_themself(owner_client: Client, farm: Farm):
     path = reverse("web:prove", args=["docopt"])
-    assert "Only an administrator can record this" in words_of(owner_client.get(path))
-    response = owner_client.post(path, {"method": "attestation", "reason": "I say so"})
-    assert response.status_code == 403
+    assert "Only administrators can record this" in words_of(owner_client.get(path))
+    review = {"method": "staff-review", "reason": "I say so", "evidence": "me"}
+    assert owner_client.post(path, review).status_code == 403
+    attestation = {"method": "attestation", "reason": "I say so"}
+    assert owner_client.post(path, attestation).status_code == 409
     assert not Proof.objects.filter(project=farm.plain, state="proven").exists()
 
 
