@@ -82,7 +82,9 @@ def _path(full_name: str) -> str:
 
 
 def _get(path: str, *, what: str, token: str = "") -> Fetched:
-    headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+    # The first is what GitHub advises, the second what its description of the API has.
+    accept = "application/vnd.github+json, application/json;q=0.9"
+    headers = {"Accept": accept, "X-GitHub-Api-Version": "2022-11-28"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     answer = fetch_json(ownership_config().github_api + path, what=what, headers=headers)

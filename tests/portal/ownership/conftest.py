@@ -10,7 +10,7 @@ from tests.portal.ownership.answers import Answers
 from tests.portal.ownership.issuers import SCRIPT, CertifiedIssuer
 from tests.portal.ownership.sigstore_kit import SigstoreKit
 
-CALLBACK = "http://testserver/accounts/oidc/operator/login/callback/"
+CALLBACK = "http://testserver/account/oidc/operator/login/callback/"
 
 
 @pytest.fixture

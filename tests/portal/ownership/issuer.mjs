@@ -20,7 +20,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   claims: { openid: ['sub'], profile: ['preferred_username'] },
   findAccount: (_ctx, id) => ({
     accountId: id,
-    claims: () => ({ sub: `subject-of-${id}`, preferred_username: id }),
+    claims: () => ({ sub: id, preferred_username: id.slice(id.indexOf('-') + 1) }),
   }),
   extraTokenClaims: (ctx) => JSON.parse(ctx.get('x-claims') || '{}'),
   ttl: { ClientCredentials: 300 },
