@@ -1,7 +1,8 @@
 """Proving that a project is yours: choose a way, follow its instructions, have it checked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -41,7 +42,7 @@ class FactsForm(forms.Form):
                 help_text=fact.question,
                 required=fact.is_required,
                 max_length=2000,
-                widget=forms.Textarea(attrs={"rows": 2}),
+                widget=None if fact.is_short else forms.Textarea(attrs={"rows": 2}),
             )
 
 
@@ -96,8 +97,10 @@ def prove(request: HttpRequest, name: str) -> HttpResponse:
             return redirect("web:proof", proof.pk)
     context = {
         "project": project,
-        "ways": [way for way in ways if not way.closed],
-        "closed": [way for way in ways if way.closed],
+        "alone": [way for way in ways if not way.closed and not way.beside],
+        "together": [way for way in ways if not way.closed and way.beside],
+        # Nobody misses here what is for development.
+        "closed": [way for way in ways if way.closed and way.form.method.name != "attestation"],
         "proof": has_proof(user=user, project=project, at=now, say=Say.PUBLISH),
         "held": _labels(proofs_that_count(at=now).filter(user=user, project=project)),
         "pending": Proof.objects.filter(
@@ -106,6 +109,23 @@ def prove(request: HttpRequest, name: str) -> HttpResponse:
     }
     is_wrong = any(form.errors for form in forms_)
     return render(request, "web/prove.html", context, status=400 if is_wrong else 200)
+
+
+def _seen(evidence: Any, *path: str) -> Iterator[tuple[str, str]]:
+    """All that a proof rests on, as lines of (what, which)."""
+    match evidence:
+        case dict():
+            for name, value in evidence.items():
+                yield from _seen(value, *path, str(name).replace("_", " "))
+        case list() if any(isinstance(value, dict | list) for value in evidence):
+            for number, value in enumerate(evidence, start=1):
+                yield from _seen(value, *path, str(number))
+        case list():
+            yield ", ".join(path), ", ".join(map(str, evidence))
+        case None | "":
+            yield ", ".join(path), "none"
+        case _:
+            yield ", ".join(path), str(evidence)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -124,6 +144,7 @@ def show(request: HttpRequest, proof_id: UUID) -> HttpResponse:
         "proof": proof,
         "method": next((each for each in METHODS if each.name == proof.method), None),
         "instructions": instructions(proof),
+        "seen": list(_seen(proof.evidence)),
         "is_enough": enough is not None,
     }
     return render(request, "web/proof.html", context)

@@ -20,11 +20,11 @@ METHODS: tuple[ProofMethod, ...] = (
     ActionsToken(),
     ReleaseChallenge(),
     UpstreamSignIn(),
+    StaffReview(),
     AttestedRepository(),
     UpstreamRoles(),
     RepositoryFile(),
     ConsentAsCode(),
-    StaffReview(),
     Attestation(),
 )
 """The easiest of the sufficient ones first, then what counts beside another."""

@@ -113,11 +113,10 @@ class ActionsToken(Lasting):
         return (
             Instruction(
                 "Add the job to the workflow that publishes",
-                "Copy `affineur` from under `jobs:` into that file, and `workflow_dispatch:` under"
-                " its `on:` if you want to start it by hand: jobs that upload need"
-                " `if: github.event_name != 'workflow_dispatch'` then. Without it, the job runs"
-                " with your next release. In a file of its own it shows nothing, unless that is"
-                " the file that publishes.",
+                "Copy the job affineur into that file: it then runs with your next release. To"
+                " start it by hand instead, add workflow_dispatch to the file's triggers as well,"
+                " and keep the jobs that upload from running then. In a file of its own it shows"
+                " nothing, unless that is the file that publishes.",
                 workflow_for(proof),
             ),
         )

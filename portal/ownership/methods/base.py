@@ -26,6 +26,8 @@ class Fact:
     label: str
     question: str
     is_required: bool = True
+    is_short: bool = False
+    """Whether it is a word or two; else some sentences."""
 
 
 @dataclass(frozen=True, slots=True)

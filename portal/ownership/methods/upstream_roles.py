@@ -18,7 +18,14 @@ class UpstreamRoles(SeenAtOnce):
     )
     needs = "An account upstream that is an owner or a maintainer of the project."
     strength = Strength.CORROBORATION
-    facts = (Fact("account", "Account", "Your user name upstream, as the project's page has it."),)
+    facts = (
+        Fact(
+            "account",
+            "Account",
+            "Your user name upstream, as the project's page there has it.",
+            is_short=True,
+        ),
+    )
 
     def check(self, proof: Proof, at: datetime, brought: Brought | None) -> Answer:  # noqa: ARG002  # nothing is brought
         account = str(proof.evidence["account"])
