@@ -1,7 +1,8 @@
 """The attestations of a project's files (PEP 740): whose workflow published the newest of them."""
 
 from dataclasses import dataclass
-from functools import cache
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -163,16 +164,18 @@ def _hold_against(statement: dict[str, Any], file: UpstreamFile) -> None:
 def _verifier(root: Path | None) -> Verifier:
     """Sigstore's rules against the trusted root. Raises `EvidenceUnreachable`."""
     try:
-        return _own(root) if root else _public()
+        if root:
+            return _own(root, root.stat().st_mtime_ns)
+        return _public(datetime.now(UTC).date())
     except (SigstoreError, OSError, ValueError) as error:
         raise EvidenceUnreachable("Sigstore's trusted root", type(error).__name__) from error
 
 
-@cache
-def _own(root: Path) -> Verifier:
+@lru_cache(maxsize=1)
+def _own(root: Path, changed_at: int) -> Verifier:  # noqa: ARG001  # read again once it changed
     return Verifier(trusted_root=TrustedRoot.from_file(str(root)))
 
 
-@cache
-def _public() -> Verifier:
+@lru_cache(maxsize=1)
+def _public(day: date) -> Verifier:  # noqa: ARG001  # keys are added: fetched again every day
     return Verifier.production()

@@ -61,7 +61,7 @@ def start_proof(
 
     `is_at_session` says that `by` is a person at the keyboard: an administrator's word counts
     only then. Raises `UnknownProofMethod`, `ProofMethodClosed`, `ProofFactMissing`,
-    `AdministratorNeeded`, `AnotherAdministratorNeeded`.
+    `CheckedJustNow`, `AdministratorNeeded`, `AnotherAdministratorNeeded`.
     """
     way = method_named(method)
     if closed := way.closed_because():
@@ -76,6 +76,9 @@ def start_proof(
     )
     if not way.facts and (pending := _pending(user=user, project=project, method=method, at=at)):
         return pending
+    mine = Proof.objects.filter(user=user, project=project, method=method)
+    if way.is_seen_at_once and mine.filter(created_at__gt=at - CHECK_EVERY).exists():
+        raise CheckedJustNow(project.name, CHECK_EVERY.seconds)
     answer = way.start(asked)
     proof = Proof.objects.create(
         user=user,
@@ -208,9 +211,11 @@ def recheck_proofs(project: Project, *, at: datetime) -> None:
         return
     answers = [(proof, _look_again(proof, roles, at)) for proof in standing.order_by("pk")]
     with transaction.atomic():
-        moved = [_settle(proof, answer, at=at) for proof, answer in answers if answer]
-        if any(moved):
-            ground_changed.send(Proof, project=project, at=at)
+        for proof, answer in answers:
+            if answer:
+                _settle(proof, answer, at=at)
+        # Whether or not one moved: the policy may be another than at the last look.
+        ground_changed.send(Proof, project=project, at=at)
 
 
 def recheck_due(*, at: datetime) -> None:
@@ -366,8 +371,8 @@ def _look_again(proof: Proof, roles: Roles | None, at: datetime) -> Answer | Non
     return answer
 
 
-def _settle(proof: Proof, answer: Answer, *, at: datetime) -> bool:
-    """Keep what was seen; whether the proof lapsed, or holds again."""
+def _settle(proof: Proof, answer: Answer, *, at: datetime) -> None:
+    """Keep what was seen, and tell people when the proof lapsed, or holds again."""
     changed = answer.state != proof.state
     kept = Proof.objects.filter(pk=proof.pk, state=proof.state).update(
         state=answer.state,
@@ -375,7 +380,7 @@ def _settle(proof: Proof, answer: Answer, *, at: datetime) -> bool:
         refusal=answer.refusal,
     )
     if not (kept and changed):
-        return False
+        return
     proof.refresh_from_db()
     _record(proof, by=None, at=at)
     has_lapsed = answer.state == ProofState.LAPSED
@@ -393,7 +398,6 @@ def _settle(proof: Proof, answer: Answer, *, at: datetime) -> bool:
         facts={"proof": str(proof.pk), "method": proof.method, "user": proof.user.username},
         at=at,
     )
-    return True
 
 
 def _record(proof: Proof, *, by: User | None, at: datetime) -> None:

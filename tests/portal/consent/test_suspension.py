@@ -233,9 +233,7 @@ def test_a_policy_that_asks_for_more_suspends(given, docopt, settings):
         "publish": [["staff-review", "upstream-sign-in"]],
         "speak": [["staff-review"]],
     }
-    from portal.ownership.signals import ground_changed
-
-    ground_changed.send(Proof, project=docopt, at=LATER)
+    recheck_proofs(docopt, at=LATER)
     assert "publish" in given.channels
     assert Suspension.objects.get().consent == given
 

@@ -31,8 +31,8 @@ DAY = timedelta(days=1)
 TABLE = '[tool.affineur]\nproject = "docopt"\nconsent = ["build"]\n'
 
 
-def look(user, project, method, **facts) -> Proof:
-    return prove(user=user, project=project, method=method, facts=facts, at=AT, is_at_session=True)
+def look(user, project, method, at=AT, **facts) -> Proof:
+    return prove(user=user, project=project, method=method, facts=facts, at=at, is_at_session=True)
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ class TestWhatIsKept:
         github.roles("docopt", bob="Owner")
         again(proof)
         assert check_proof(proof=proof, at=LATER).state == ProofState.LAPSED
-        assert look(maintainer, docopt, "upstream-roles", account="bob").pk != proof.pk
+        assert look(maintainer, docopt, "upstream-roles", LATER, account="bob").pk != proof.pk
 
 
 def test_people_are_told_and_the_ledger_has_it(maintainer, stranger, docopt, github, told):

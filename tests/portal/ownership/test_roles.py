@@ -13,13 +13,13 @@ from tests.portal.people import AT, LATER, consent
 PATH = "/pypi/docopt/json"
 
 
-def say(user, project, account="alice"):
+def say(user, project, account="alice", at=AT):
     return prove(
         user=user,
         project=project,
         method="upstream-roles",
         facts={"account": account},
-        at=AT,
+        at=at,
         is_at_session=True,
     )
 
@@ -53,7 +53,9 @@ class TestProof:
     def test_refused_once_one_may_start_again(self, maintainer, docopt, answers):
         answers.roles("docopt", alice="Owner")
         say(maintainer, docopt, "alcie")
-        assert say(maintainer, docopt, "alice").state == ProofState.PROVEN
+        with pytest.raises(CheckedJustNow):
+            say(maintainer, docopt, "alice")
+        assert say(maintainer, docopt, "alice", at=LATER).state == ProofState.PROVEN
 
     def test_an_upstream_that_tells_none_says_so(self, maintainer, docopt, answers):
         proof = say(maintainer, docopt)
