@@ -9,5 +9,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.dev")
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(
-    ["builds", "indexes", "portal.consent", "portal.ledger", "portal.notices", "portal.requests"]
+    [
+        "builds",
+        "indexes",
+        "portal.consent",
+        "portal.ledger",
+        "portal.notices",
+        "portal.ownership",
+        "portal.requests",
+    ]
 )

@@ -130,8 +130,22 @@ class AdministratorNeeded(PortalError):
     def __init__(self, project: str) -> None:
         self.project = project
         super().__init__(
-            f"Who owns {project} is attested by an administrator of this deployment, signed in"
+            f"Who owns {project} is reviewed by administrators of this deployment, signed in"
             " with a second factor: ask one, or prove it yourself by a release challenge."
+        )
+
+
+class AnotherAdministratorNeeded(PortalError):
+    """A review takes two people, and neither of them is who gains by it."""
+
+    code = "another-administrator-needed"
+
+    def __init__(self, project: str, username: str) -> None:
+        self.project = project
+        self.username = username
+        super().__init__(
+            f"A review of who owns {project} takes two administrators besides the person it is"
+            f" about, and {username} is one of these already: it is another one's turn."
         )
 
 
@@ -147,15 +161,53 @@ class CheckedJustNow(PortalError):
         )
 
 
+class EvidenceUnreachable(PortalError):
+    """Somebody whom we ask for evidence did not answer: nothing is decided by that."""
+
+    code = "evidence-unreachable"
+
+    def __init__(self, what: str, problem: str) -> None:
+        self.what = what
+        self.problem = problem
+        super().__init__(
+            f"We could not look at {what} ({problem}), so nothing is decided yet."
+            " It is not your turn: try again in a few minutes."
+        )
+
+
+class ProofMethodClosed(PortalError):
+    """Here nobody can prove anything that way."""
+
+    code = "proof-method-closed"
+
+    def __init__(self, project: str, method: str, reason: str) -> None:
+        self.project = project
+        self.method = method
+        self.reason = reason
+        super().__init__(
+            f"{project} cannot be proven by {method} here: {reason} Choose another way."
+        )
+
+
 class ProofNeeded(PortalError):
+    """`have` are the methods that count already, `would_do` what beside them would be enough."""
+
     code = "proof-needed"
 
-    def __init__(self, project: str) -> None:
+    def __init__(
+        self, project: str, *, have: Sequence[str] = (), would_do: Sequence[Sequence[str]] = ()
+    ) -> None:
         self.project = project
-        super().__init__(
-            f"Nothing shows yet that you may speak for {project}."
-            " It is your turn: prove it first, then come back."
+        self.have = list(have)
+        self.would_do = [list(methods) for methods in would_do]
+        seen = (
+            f"What you have proven of {project} ({', '.join(have)}) is not enough by itself."
+            if have
+            else f"Nothing shows yet that you may speak for {project}."
         )
+        ways = "; or ".join(" with ".join(methods) for methods in self.would_do)
+        advice = f" Enough would be: {ways}." if ways else ""
+        super().__init__(f"{seen} It is your turn: prove it first, then come back.{advice}")
 
 
 # Notices.

@@ -144,6 +144,8 @@ def is_administrator(user: User) -> bool:
 def sign_in_methods() -> list[SignInMethod]:
     """Every way in, those that are closed with the reason; development's only where it is."""
     methods = [_github(), _pypi()]
+    if settings.AFFINEUR_OIDC_SERVER:
+        methods.append(_operator())
     if settings.AFFINEUR_DEVELOPMENT:
         methods.append(_development())
     return methods
@@ -167,6 +169,12 @@ def _pypi() -> SignInMethod:
         )
     url = reverse("openid_connect_login", kwargs={"provider_id": "pypi"})
     return _open("pypi", "PyPI", url, "We learn your PyPI name only.")
+
+
+def _operator() -> SignInMethod:
+    url = reverse("openid_connect_login", kwargs={"provider_id": "operator"})
+    name = settings.AFFINEUR_OIDC_NAME
+    return _open("operator", name, url, f"We learn your name at {name} only.")
 
 
 def _development() -> SignInMethod:

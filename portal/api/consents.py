@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +16,7 @@ from indexes.models import Project
 from portal.accounts.scopes import Scope
 from portal.api.base import ApiViewSet
 from portal.api.projects import IN_PATH, project_named
-from portal.consent.models import Afterwards, Capacity, Consent, Revocation
+from portal.consent.models import Afterwards, Capacity, Consent, Revocation, Suspension
 from portal.consent.services import give_consent, live_consents, preview_revocation, revoke_consent
 
 CHANNELS = [(channel.value, channel.label) for channel in Channel]
@@ -41,6 +41,13 @@ class RevocationSerializer(serializers.ModelSerializer[Revocation]):
         read_only_fields = fields
 
 
+class SuspensionSerializer(serializers.ModelSerializer[Suspension]):
+    class Meta:
+        model = Suspension
+        fields = ["suspended_at", "grace_until", "withdrawn_at"]
+        read_only_fields = fields
+
+
 class ConsentSerializer(serializers.ModelSerializer[Consent]):
     project = serializers.CharField(source="project.name")
     proven_by = serializers.CharField(source="proof.method", help_text="The method of its proof.")
@@ -51,6 +58,9 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
     )
     channels = serializers.ListField(child=serializers.ChoiceField(choices=CHANNELS))
     revocation = serializers.SerializerMethodField()
+    suspension = serializers.SerializerMethodField(
+        help_text="Set while it does not hold because its proof does not."
+    )
     is_live = serializers.SerializerMethodField()
     is_mine = serializers.SerializerMethodField(help_text="Whether you gave it.")
 
@@ -72,6 +82,7 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
             "given_at",
             "expires_at",
             "revocation",
+            "suspension",
             "is_live",
             "is_mine",
         ]
@@ -80,6 +91,11 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
     def get_revocation(self, consent: Consent) -> dict[str, Any] | None:
         revocation = revocation_of(consent)
         return dict(RevocationSerializer(revocation).data) if revocation else None
+
+    @extend_schema_field(SuspensionSerializer(allow_null=True))
+    def get_suspension(self, consent: Consent) -> dict[str, Any] | None:
+        suspensions = [one for one in consent.suspensions.all() if one.lifted_at is None]
+        return dict(SuspensionSerializer(suspensions[0]).data) if suspensions else None
 
     def get_is_live(self, consent: Consent) -> bool:
         return consent.pk in self.context["live"]
@@ -202,7 +218,8 @@ class ConsentViewSet(ApiViewSet):
 
 
 def shown_consents() -> QuerySet[Consent]:
-    return Consent.objects.select_related("project", "proof", "revocation")
+    consents = Consent.objects.select_related("project", "proof", "revocation")
+    return consents.prefetch_related("suspensions")
 
 
 def live_ids(project: Project) -> frozenset[UUID]:

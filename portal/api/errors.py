@@ -43,6 +43,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "unsubscribe-invalid": HTTPStatus.BAD_REQUEST,
     # Somebody else's turn, or another step first.
     "administrator-needed": HTTPStatus.FORBIDDEN,
+    "another-administrator-needed": HTTPStatus.FORBIDDEN,
     "consent-needed": HTTPStatus.FORBIDDEN,
     "development-only": HTTPStatus.FORBIDDEN,
     "not-your-consent": HTTPStatus.FORBIDDEN,
@@ -61,13 +62,15 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "not-yanked-here": HTTPStatus.CONFLICT,
     "not-yankable": HTTPStatus.CONFLICT,
     "organisation-taken": HTTPStatus.CONFLICT,
+    "proof-method-closed": HTTPStatus.CONFLICT,
     "username-taken": HTTPStatus.CONFLICT,
     # Later, or slower.
     "checked-just-now": HTTPStatus.TOO_MANY_REQUESTS,
     "too-many-lookups": HTTPStatus.TOO_MANY_REQUESTS,
-    # Upstream and storage.
+    # Upstream, storage, and whom we ask for evidence.
     "upstream-doubtful": HTTPStatus.BAD_GATEWAY,
     "upstream-invalid": HTTPStatus.BAD_GATEWAY,
+    "evidence-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "storage-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "upstream-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -26,7 +26,12 @@ from portal.api.organisations import (
 )
 from portal.api.problems import ProblemKindViewSet
 from portal.api.projects import ProjectViewSet
-from portal.api.proofs import ProofsOfProjectViewSet, ProofViewSet
+from portal.api.proofs import (
+    ProofMethodViewSet,
+    ProofsOfProjectViewSet,
+    ProofViewSet,
+    TokenOfProofViewSet,
+)
 from portal.api.recipes import RecipeEditsViewSet, RecipeViewSet
 from portal.api.register import RegisterViewSet
 from portal.api.requests import RequestViewSet
@@ -109,8 +114,10 @@ urlpatterns = [
     ),
     path("projects/<str:name>/recipe/edits/", RecipeEditsViewSet.as_view(LIST)),
     path("projects/<str:name>/recipe/preview/", RecipeViewSet.as_view({"post": "preview"})),
+    path("proof-methods/", ProofMethodViewSet.as_view(LIST)),
     path("proofs/<uuid:pk>/", ProofViewSet.as_view(RETRIEVE)),
     path("proofs/<uuid:pk>/check/", ProofViewSet.as_view({"post": "check"})),
+    path("proofs/<uuid:pk>/token/", TokenOfProofViewSet.as_view({"post": "bring"})),
     path("provenance/key/", ProvenanceKeyViewSet.as_view(LIST)),
     path("register/", RegisterViewSet.as_view(LIST)),
     path("requests/", RequestViewSet.as_view(LIST_AND_CREATE)),

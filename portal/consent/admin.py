@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from portal.consent.models import Consent, Revocation
+from portal.consent.models import Consent, Revocation, Suspension
 from portal.ledger.admin import ReadOnlyAdmin
 
 
@@ -16,3 +16,10 @@ class RevocationAdmin(ReadOnlyAdmin):
     list_display = ["consent", "user", "afterwards", "revoked_at"]
     list_select_related = ["consent__project", "consent__user", "user"]
     search_fields = ["=consent__project__name", "=user__username"]
+
+
+@admin.register(Suspension)
+class SuspensionAdmin(ReadOnlyAdmin):
+    list_display = ["consent", "suspended_at", "grace_until", "withdrawn_at", "lifted_at"]
+    list_select_related = ["consent__project", "consent__user"]
+    search_fields = ["=consent__project__name", "=consent__user__username"]

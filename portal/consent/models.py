@@ -68,3 +68,33 @@ class Revocation(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"end of {self.consent}"
+
+
+class Suspension(models.Model):
+    """A time in which a consent does not hold, because the proof it rests on does not.
+
+    Nothing of what was built under it goes before `grace_until`; what the suspension took is
+    given back when it is lifted.
+    """
+
+    consent = models.ForeignKey(Consent, on_delete=models.PROTECT, related_name="suspensions")
+    reason = models.TextField()
+    suspended_at = models.DateTimeField()
+    grace_until = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its wheels left the listing: the grace had ended."
+    )
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-suspended_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["consent"],
+                condition=models.Q(lifted_at=None),
+                name="consent_suspended_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"suspension of {self.consent}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -30,7 +31,7 @@ from portal.consent.agreements import (
     Agreement,
     current,
 )
-from portal.consent.models import Afterwards, Capacity, Consent, Revocation
+from portal.consent.models import Afterwards, Capacity, Consent, Revocation, Suspension
 from portal.errors import (
     AgreementChanged,
     AgreementNotAccepted,
@@ -38,14 +39,15 @@ from portal.errors import (
     InvalidConsent,
     LicenceNeeded,
     NotYourConsent,
-    ProofNeeded,
 )
 from portal.ledger.services import record
-from portal.ownership.services import has_proof
+from portal.ownership.services import has_proof, needed_proof
 from portal.requests.services import replan_project
 
 WITHDRAWN_WITH_CONSENT = "Withdrawn by its maintainers, who took back their consent"
-"""Begins the reason of every such decision: a new consent can undo these, and no others."""
+"""Begins the reason of every such decision: a new consent can undo these and those below."""
+WITHDRAWN_IN_SUSPENSION = "Withdrawn while the consent for it is suspended"
+"""Begins the reason of every such decision, as above: so can the end of the suspension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +83,16 @@ def give_consent(
     withdrew are listed again where this consent lets them be.
     """
     project = Project.objects.select_for_update().get(pk=project.pk)
-    proof = has_proof(user=user, project=project, at=at)
-    if proof is None:
-        raise ProofNeeded(project.name)
+    chosen = _channels(project, channels)
     draft = Consent(
         user=user,
         project=project,
         capacity=_capacity(project, capacity),
-        proof=proof,
+        proof=needed_proof(user=user, project=project, at=at, says=chosen),
         specifiers=str(parse_specifiers(specifiers)),
         covers_new_releases=covers_new_releases,
         targets=[target.name for target in parse_targets(targets)],
-        channels=_channels(project, channels),
+        channels=chosen,
         expires_at=expires_at,
         given_at=at,
     )
@@ -105,7 +105,7 @@ def give_consent(
         return equal
     draft.save()
     permits = _issue_permits(draft, at=at)
-    _relist(project, permits, at=at)
+    relist(project, permits, at=at)
     _record_consent(draft)
     enrol_project(project=project, at=at)
     replan_project(project=project, at=at)
@@ -137,9 +137,9 @@ def revoke_consent(
     revocation.save()
     why = f"The consent for {project} was taken back on {at:%Y-%m-%d %H:%M} UTC."
     # Before the permits go: they say what this consent was about.
-    doomed = _files_of_consent_alone(consent, at=at) if afterwards == Afterwards.WITHDRAW else []
+    doomed = files_of_consent_alone(consent, at=at) if afterwards == Afterwards.WITHDRAW else []
     revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
-    _withdraw(doomed, at=at)
+    withdraw(doomed, why=f"{WITHDRAWN_WITH_CONSENT} on {at:%Y-%m-%d}.", at=at)
     record(
         actor=user.username,
         verb="consent-revoked",
@@ -176,7 +176,7 @@ def preview_revocation(consent: Consent, *, at: datetime | None = None) -> Revoc
     return RevocationPreview(
         wheels_listed=sum(
             file.standing in {Standing.LISTED, Standing.YANKED}
-            for file in _files_of_consent_alone(consent, at=at)
+            for file in files_of_consent_alone(consent, at=at)
         ),
         builds_queued=queued,
         builds_running=len(ended) - queued,
@@ -185,6 +185,11 @@ def preview_revocation(consent: Consent, *, at: datetime | None = None) -> Revoc
 
 def live_consents(project: Project, *, at: datetime | None = None) -> QuerySet[Consent]:
     """Those that hold, newest first; `at` is now unless told. Those for development only there."""
+    return unended_consents(project, at=at).exclude(pk__in=_suspended())
+
+
+def unended_consents(project: Project, *, at: datetime | None = None) -> QuerySet[Consent]:
+    """Those that hold, and those that would if they were not suspended; newest first."""
     moment: Any = at or Now()
     consents = Consent.objects.filter(project=project, revocation=None).filter(
         Q(expires_at=None) | Q(expires_at__gt=moment)
@@ -192,6 +197,15 @@ def live_consents(project: Project, *, at: datetime | None = None) -> QuerySet[C
     if not settings.AFFINEUR_DEVELOPMENT:
         consents = consents.filter(proof__is_for_development=False)
     return consents.select_related("user", "proof", "project")
+
+
+def open_suspension(consent: Consent) -> Suspension | None:
+    """Why a consent does not hold now, if it is for its proof."""
+    return Suspension.objects.filter(consent=consent, lifted_at=None).first()
+
+
+def _suspended() -> QuerySet[Suspension, UUID]:
+    return Suspension.objects.filter(lifted_at=None).values_list("consent_id", flat=True)
 
 
 @transaction.atomic
@@ -314,26 +328,26 @@ def _releases_now(consent: Consent) -> list[str]:
     return chosen
 
 
-def _withdraw(files: Sequence[File], *, at: datetime) -> None:
+def withdraw(files: Sequence[File], *, why: str, at: datetime) -> None:
     """Take them off the pages; of what was yanked as bad no later consent is to list it again."""
-    reason = f"{WITHDRAWN_WITH_CONSENT} on {at:%Y-%m-%d}."
-    for is_bad, why in ((False, reason), (True, f"It was yanked as bad. {reason}")):
+    for is_bad, reason in ((False, why), (True, f"It was yanked as bad. {why}")):
         chosen = [file.pk for file in files if (file.decision == Decision.YANKED) is is_bad]
         if chosen:
             decide(
                 files=File.objects.filter(pk__in=chosen),
                 decision=Decision.WITHDRAWN,
-                reason=why,
+                reason=reason,
                 at=at,
             )
 
 
-def _relist(project: Project, permits: Sequence[Permit], *, at: datetime) -> None:
+def relist(project: Project, permits: Sequence[Permit], *, at: datetime) -> None:
     """Take back what an earlier revocation decided, where these permits let it be published."""
     withdrawn = File.objects.filter(
+        Q(decision_reason__startswith=WITHDRAWN_WITH_CONSENT)
+        | Q(decision_reason__startswith=WITHDRAWN_IN_SUSPENSION),
         project=project,
         decision=Decision.WITHDRAWN.value,
-        decision_reason__startswith=WITHDRAWN_WITH_CONSENT,
     )
     again = [made.file.pk for made in _made(withdrawn) if made.is_covered(permits, at=at)]
     if again:
@@ -367,10 +381,12 @@ def _made(files: QuerySet[File]) -> list[_Made]:
     return [_Made(file, targets.get(file.build_id, "")) for file in rows]
 
 
-def _files_of_consent_alone(consent: Consent, *, at: datetime) -> list[File]:
+def files_of_consent_alone(consent: Consent, *, at: datetime) -> list[File]:
     """Files on the pages that this consent lets us publish, and no other permit does."""
     permits = unrevoked(consent.project)
     own = [permit for permit in permits if permit.origin == str(consent.pk)]
+    if not own and (suspension := open_suspension(consent)):
+        own = permits_of_suspension(suspension)
     others = [permit for permit in permits if permit.origin != str(consent.pk)]
     offered = File.objects.filter(project=consent.project, decision__in=["", Decision.YANKED.value])
     return [
@@ -379,6 +395,17 @@ def _files_of_consent_alone(consent: Consent, *, at: datetime) -> list[File]:
         # What it covered when it was given: one that has expired can be taken back too.
         if made.is_covered(own, at=consent.given_at) and not made.is_covered(others, at=at)
     ]
+
+
+def permits_of_suspension(suspension: Suspension) -> list[Permit]:
+    """What the consent had issued and the suspension took, as it was before that."""
+    taken = Permit.objects.filter(
+        origin=str(suspension.consent_id), revoked_at=suspension.suspended_at
+    ).select_related("project")
+    permits = list(taken.order_by("issued_at", "pk"))
+    for permit in permits:
+        permit.revoked_at = None
+    return permits
 
 
 def _record_consent(consent: Consent) -> None:

@@ -6,19 +6,23 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.errors import AdministratorNeeded
+from portal.errors import AdministratorNeeded, AnotherAdministratorNeeded
 from portal.ledger.admin import ReadOnlyAdmin
 from portal.ownership.models import Proof
-from portal.ownership.services import start_proof
+from portal.ownership.services import review_proof
 
 
-class AttestationForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at run time
-    """An administrator's word for somebody."""
+class ReviewForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at run time
+    """One administrator's word for somebody: the second one's, of another, makes it a proof."""
 
     reason = forms.CharField(
         widget=forms.Textarea,
-        help_text="What convinced you that this person may speak for the project, and where you"
-        " saw it. It stays with the proof, with your name.",
+        help_text="What convinced you that this person may speak for the project."
+        " It stays with the proof, with your name.",
+    )
+    evidence = forms.CharField(
+        widget=forms.Textarea,
+        help_text="Where it can be seen: addresses, messages, case numbers.",
     )
 
     class Meta:
@@ -28,7 +32,7 @@ class AttestationForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none 
 
 @admin.register(Proof)
 class ProofAdmin(ReadOnlyAdmin):
-    """Adding one is attesting: the service asks for an administrator with a second factor."""
+    """Adding one is reviewing: the service asks for two administrators with a second factor."""
 
     list_display = ["user", "project", "method", "state", "is_for_development", "created_at"]
     list_filter = ["state", "method", "is_for_development"]
@@ -41,24 +45,23 @@ class ProofAdmin(ReadOnlyAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         if obj is None:
-            kwargs["form"] = AttestationForm
+            kwargs["form"] = ReviewForm
         return super().get_form(request, obj, *args, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["user", "project", "reason"] if obj is None else super().get_fields(request, obj)
+        asked = ["user", "project", "reason", "evidence"]
+        return asked if obj is None else super().get_fields(request, obj)
 
     def save_model(self, request: Any, obj: Proof, form: Any, change: Any) -> None:  # noqa: ARG002  # Django's
         try:
-            proof = start_proof(
+            proof = review_proof(
                 user=obj.user,
                 project=obj.project,
-                method="attestation",
-                facts={"reason": form.cleaned_data["reason"]},
+                facts=form.cleaned_data,
                 by=request.user,
-                is_at_session=True,
                 at=timezone.now(),
             )
-        except AdministratorNeeded as error:
+        except (AdministratorNeeded, AnotherAdministratorNeeded) as error:
             raise PermissionDenied(str(error)) from error
         obj.pk = proof.pk
         obj.refresh_from_db()

@@ -11,13 +11,15 @@ class ProofState(models.TextChoices):
     PROVEN = "proven", "Proven"
     REFUSED = "refused", "Refused"
     EXPIRED = "expired", "Expired"
+    LAPSED = "lapsed", "Lapsed"
 
 
 class Proof(models.Model):
     """Evidence that an account controls a project upstream.
 
     `method` names a module of `portal.ownership.methods`; `evidence` is that method's own
-    record of what it saw, and where.
+    record of what it saw, and where. A proof lapses when a later look finds that what it was
+    seen by is gone, and counts again when that is back.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -39,9 +41,29 @@ class Proof(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
     proven_at = models.DateTimeField(null=True, blank=True)
+    rechecked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last tried to look whether it still holds."
+    )
 
     class Meta:
         ordering = ["-created_at", "pk"]
 
     def __str__(self) -> str:
         return f"{self.user} of {self.project} by {self.method}"
+
+
+class SpentToken(models.Model):
+    """A token that was shown once and is worth nothing any more (`jti`, RFC 7519 section 4.1.7)."""
+
+    issuer = models.CharField(max_length=255)
+    jti = models.CharField(max_length=255)
+    expires_at = models.DateTimeField(help_text="The token's own end: forgotten after that.")
+
+    class Meta:
+        ordering = ["expires_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "jti"], name="token_spent_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.jti

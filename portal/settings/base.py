@@ -177,19 +177,38 @@ if AFFINEUR_GITHUB_CLIENT_ID:
             }
         ],
     }
-if AFFINEUR_PYPI_OIDC_SERVER:
-    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
-        "APPS": [
-            {
-                "provider_id": "pypi",
-                "name": "PyPI",
-                "client_id": os.environ.get("AFFINEUR_PYPI_OIDC_CLIENT_ID", ""),
-                "secret": os.environ.get("AFFINEUR_PYPI_OIDC_CLIENT_SECRET", ""),
-                "settings": {"server_url": AFFINEUR_PYPI_OIDC_SERVER},
-            }
-        ]
-    }
+# An identity provider of the operator's own, such as the one that a private upstream uses.
+AFFINEUR_OIDC_SERVER = os.environ.get("AFFINEUR_OIDC_SERVER", "")
+AFFINEUR_OIDC_NAME = os.environ.get("AFFINEUR_OIDC_NAME", "Your organisation")
+# Whether its accounts are upstream's own: then signing in there proves who has a role upstream.
+AFFINEUR_OIDC_IS_UPSTREAM = os.environ.get("AFFINEUR_OIDC_IS_UPSTREAM", "") == "1"
+
+
+def openid_apps() -> list[dict[str, Any]]:
+    """The OpenID Connect providers that are set up, for django-allauth."""
+    given = [
+        ("pypi", "PyPI", AFFINEUR_PYPI_OIDC_SERVER, "AFFINEUR_PYPI_OIDC"),
+        ("operator", AFFINEUR_OIDC_NAME, AFFINEUR_OIDC_SERVER, "AFFINEUR_OIDC"),
+    ]
+    return [
+        {
+            "provider_id": provider,
+            "name": name,
+            "client_id": os.environ.get(f"{prefix}_CLIENT_ID", ""),
+            "secret": os.environ.get(f"{prefix}_CLIENT_SECRET", ""),
+            "settings": {"server_url": server},
+        }
+        for provider, name, server, prefix in given
+        if server
+    ]
+
+
+SOCIALACCOUNT_PROVIDERS["openid_connect"] = {"APPS": openid_apps()}
+# Identity providers whose accounts are upstream's.
+AFFINEUR_UPSTREAM_PROVIDERS = ["pypi", *(["operator"] if AFFINEUR_OIDC_IS_UPSTREAM else [])]
 SOCIALACCOUNT_AUTO_SIGNUP = True
+# GitHub's token of a sign-in shows which role somebody has on a repository, at every re-check.
+SOCIALACCOUNT_STORE_TOKENS = True
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -231,6 +250,7 @@ SPECTACULAR_SETTINGS = {
     # Several nouns have a `state`: where more than one component does, it needs a name.
     "ENUM_NAME_OVERRIDES": {
         "BuildStateEnum": "portal.api.builds.STATES",
+        "ProofStateEnum": "portal.ownership.models.ProofState.choices",
         "RequestStateEnum": "portal.api.requests.STATES",
     },
 }
@@ -255,6 +275,8 @@ CELERY_BEAT_SCHEDULE = {
     "checkpoint": {"task": "portal.make_checkpoint", "schedule": 900.0},
     "deliver-notices": {"task": "portal.deliver_notices", "schedule": 15.0},
     "remind-of-lapse": {"task": "portal.remind_of_lapse", "schedule": 3600.0},
+    "recheck-proofs": {"task": "portal.recheck_proofs", "schedule": 600.0},
+    "end-graces": {"task": "portal.end_graces", "schedule": 3600.0},
 }
 
 # Pages of upstream's that we do not follow, for the processes of this machine: what is lost costs
@@ -346,3 +368,29 @@ AFFINEUR_OVERLAY_UNKNOWN = os.environ.get("AFFINEUR_OVERLAY_UNKNOWN", "redirect"
 if AFFINEUR_OVERLAY_UNKNOWN not in {"redirect", "proxy"}:
     message = f"AFFINEUR_OVERLAY_UNKNOWN: {AFFINEUR_OVERLAY_UNKNOWN}: is neither redirect nor proxy"
     raise ValueError(message)
+
+# Which proofs are enough for what: any one of the sets of methods in a line. A method is named
+# as in portal/ownership/methods; `manage.py check` refuses a set that shows nobody's identity.
+_PROOFS = [
+    ["actions-token"],
+    ["release-challenge"],
+    ["upstream-sign-in"],
+    ["staff-review"],
+    ["attested-repository", "upstream-roles"],
+]
+AFFINEUR_PROOF_POLICY = {"build": _PROOFS, "publish": _PROOFS, "speak": _PROOFS}
+# Seconds after which it is looked again whether a proof still holds.
+AFFINEUR_PROOF_RECHECK_SECONDS = int(os.environ.get("AFFINEUR_PROOF_RECHECK_SECONDS", "86400"))
+# Days for which a suspended consent's wheels stay listed, for its people to prove it again.
+AFFINEUR_SUSPENSION_GRACE_DAYS = int(os.environ.get("AFFINEUR_SUSPENSION_GRACE_DAYS", "30"))
+# GitHub, or an enterprise server of it that speaks for the projects here.
+AFFINEUR_GITHUB_URL = os.environ.get("AFFINEUR_GITHUB_URL", "https://github.com")
+AFFINEUR_GITHUB_API = os.environ.get("AFFINEUR_GITHUB_API", "https://api.github.com")
+AFFINEUR_ACTIONS_ISSUER = os.environ.get(
+    "AFFINEUR_ACTIONS_ISSUER", "https://token.actions.githubusercontent.com"
+)
+# A file with Sigstore's trusted root (JSON); empty: the public good instance's, kept by TUF.
+AFFINEUR_SIGSTORE_ROOT = os.environ.get("AFFINEUR_SIGSTORE_ROOT", "")
+# Where upstream says who has which role, as JSON with `ownership`; `{name}` is the project.
+# Empty: where PyPI has it, on the host of AFFINEUR_UPSTREAM.
+AFFINEUR_UPSTREAM_ROLES = os.environ.get("AFFINEUR_UPSTREAM_ROLES", "")

@@ -31,8 +31,14 @@ from portal.consent.agreements import (
 )
 from portal.consent.licences import licence_seen
 from portal.consent.models import Afterwards, Capacity, Consent
-from portal.consent.services import give_consent, preview_revocation, revoke_consent
+from portal.consent.services import (
+    give_consent,
+    open_suspension,
+    preview_revocation,
+    revoke_consent,
+)
 from portal.errors import LicenceNeeded
+from portal.ownership.policy import Say
 from portal.ownership.services import has_proof
 from portal.requests.services import demand
 from portal.web.lookup import find_project
@@ -209,7 +215,7 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
     now = timezone.now()
     user = account(request)
     project = find_project(request, name, at=now)
-    proof = has_proof(user=user, project=project, at=now)
+    proof = has_proof(user=user, project=project, at=now, say=Say.BUILD)
     if proof is None:
         return redirect("web:prove", project.name)
     agreements = [current(BUILD_AND_EXECUTE), current(REDISTRIBUTE_BINARIES)]
@@ -245,6 +251,7 @@ def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
     found = _consent(request, consent_id)
     context = {
         "consent": found,
+        "suspension": open_suspension(found),
         "texts": [(each, with_hash(each["sha256"])) for each in found.agreements],
         "now": timezone.now(),
     }

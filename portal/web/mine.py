@@ -6,6 +6,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -18,10 +19,10 @@ from indexes.domain.names import (
     NormalizedName,
     parse_project_name,
 )
-from portal.accounts.models import ApiToken
+from portal.accounts.models import ApiToken, User
 from portal.accounts.scopes import Scope
 from portal.accounts.services import issue_token, revoke_token
-from portal.consent.models import Consent
+from portal.consent.models import Consent, Suspension
 from portal.ownership.models import Proof
 from portal.requests.models import Request
 from portal.requests.services import request_status
@@ -67,9 +68,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     asked = Request.objects.filter(user=user).select_related("project")
     context = {
         "proofs": Proof.objects.filter(user=user).select_related("project")[:SHOWN],
-        "consents": Consent.objects.filter(user=user).select_related("project", "revocation")[
-            :SHOWN
-        ],
+        "consents": _consents(user)[:SHOWN],
         "requests": [
             (each, request_status(each)) for each in asked.prefetch_related("builds")[:SHOWN]
         ],
@@ -78,6 +77,15 @@ def mine(request: HttpRequest) -> HttpResponse:
         "form": form,
     }
     return render(request, "web/mine.html", context, status=400 if form.errors else 200)
+
+
+def _consents(user: User) -> QuerySet[Consent]:
+    suspended = Suspension.objects.filter(lifted_at=None)
+    return (
+        Consent.objects.filter(user=user)
+        .select_related("project", "revocation")
+        .prefetch_related(Prefetch("suspensions", suspended, to_attr="suspended_now"))
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

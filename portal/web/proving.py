@@ -1,9 +1,11 @@
 """Proving that a project is yours: choose a way, follow its instructions, have it checked."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,10 +13,18 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from portal.ownership.methods import METHODS
+from portal.ownership.methods import METHODS, method_named
 from portal.ownership.methods.base import ProofMethod
 from portal.ownership.models import Proof, ProofState
-from portal.ownership.services import check_proof, has_proof, instructions, start_proof
+from portal.ownership.policy import Say
+from portal.ownership.services import (
+    check_proof,
+    enough_with,
+    has_proof,
+    instructions,
+    proofs_that_count,
+)
+from portal.ownership.services import prove as start
 from portal.web.lookup import find_project
 from portal.web.people import account
 from portal.web.problems import explained
@@ -32,8 +42,36 @@ class FactsForm(forms.Form):
                 help_text=fact.question,
                 required=fact.is_required,
                 max_length=2000,
-                widget=forms.Textarea(attrs={"rows": 2}),
+                widget=None if fact.is_short else forms.Textarea(attrs={"rows": 2}),
             )
+
+
+def _labels(proofs: Iterable[Proof]) -> list[str]:
+    return sorted({method_named(proof.method).label for proof in proofs})
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One method, as the page offers it."""
+
+    form: FactsForm
+    closed: str
+    """Why it is not offered here; empty when it is."""
+    beside: str
+    """What it counts with, in words; empty when it is enough by itself."""
+    is_for_administrators: bool
+
+
+def _way(request: HttpRequest, method: ProofMethod, *, is_chosen: bool) -> Way:
+    sets = enough_with(method)
+    named = {each.name: each.label for each in METHODS}
+    others = [" and ".join(f"“{named[name]}”" for name in names) for names in sets if names]
+    return Way(
+        form=FactsForm(request.POST if is_chosen else None, method=method),
+        closed=method.closed_because(),
+        beside="" if [] in sets else " or ".join(others) or "a proof of who you are",
+        is_for_administrators=method.name == "staff-review",
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,33 +82,50 @@ def prove(request: HttpRequest, name: str) -> HttpResponse:
     user = account(request)
     project = find_project(request, name, at=now)
     chosen = request.POST.get("method", "")
-    forms_ = [
-        FactsForm(request.POST if method.name == chosen else None, method=method)
-        for method in METHODS
-    ]
+    ways = [_way(request, method, is_chosen=method.name == chosen) for method in METHODS]
+    forms_ = [way.form for way in ways]
     for form in forms_:
         if form.is_bound and form.is_valid():
-            proof = start_proof(
+            proof = start(
                 user=user,
                 project=project,
                 method=form.method.name,
                 facts=form.cleaned_data,
-                by=user,
                 at=now,
                 is_at_session=True,
             )
             return redirect("web:proof", proof.pk)
     context = {
         "project": project,
-        "forms": forms_,
-        "proof": has_proof(user=user, project=project, at=now),
+        "alone": [way for way in ways if not way.closed and not way.beside],
+        "together": [way for way in ways if not way.closed and way.beside],
+        # Nobody misses here what is for development.
+        "closed": [way for way in ways if way.closed and way.form.method.name != "attestation"],
+        "proof": has_proof(user=user, project=project, at=now, say=Say.PUBLISH),
+        "held": _labels(proofs_that_count(at=now).filter(user=user, project=project)),
         "pending": Proof.objects.filter(
             user=user, project=project, state=ProofState.PENDING, expires_at__gt=now
         ),
-        "may_attest": user.is_staff or settings.AFFINEUR_DEVELOPMENT,
     }
     is_wrong = any(form.errors for form in forms_)
     return render(request, "web/prove.html", context, status=400 if is_wrong else 200)
+
+
+def _seen(evidence: Any, *path: str) -> Iterator[tuple[str, str]]:
+    """All that a proof rests on, as lines of (what, which)."""
+    match evidence:
+        case dict():
+            for name, value in evidence.items():
+                yield from _seen(value, *path, str(name).replace("_", " "))
+        case list() if any(isinstance(value, dict | list) for value in evidence):
+            for number, value in enumerate(evidence, start=1):
+                yield from _seen(value, *path, str(number))
+        case list():
+            yield ", ".join(path), ", ".join(map(str, evidence))
+        case None | "":
+            yield ", ".join(path), "none"
+        case _:
+            yield ", ".join(path), str(evidence)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -84,6 +139,12 @@ def show(request: HttpRequest, proof_id: UUID) -> HttpResponse:
     if request.method == "POST":
         check_proof(proof=proof, at=timezone.now())
         return redirect("web:proof", proof.pk)
-    method = next((each for each in METHODS if each.name == proof.method), None)
-    context = {"proof": proof, "method": method, "instructions": instructions(proof)}
+    enough = has_proof(user=proof.user, project=proof.project, at=timezone.now(), say=Say.PUBLISH)
+    context = {
+        "proof": proof,
+        "method": next((each for each in METHODS if each.name == proof.method), None),
+        "instructions": instructions(proof),
+        "seen": list(_seen(proof.evidence)),
+        "is_enough": enough is not None,
+    }
     return render(request, "web/proof.html", context)

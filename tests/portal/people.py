@@ -16,7 +16,7 @@ from portal.consent.agreements import BUILD_AND_EXECUTE, REDISTRIBUTE_BINARIES, 
 from portal.consent.models import Consent
 from portal.consent.services import give_consent
 from portal.ownership.models import Proof
-from portal.ownership.services import start_proof
+from portal.ownership.services import review_proof, start_proof
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
@@ -43,14 +43,24 @@ def know(name: str, at: datetime = AT) -> Project:
     return refresh_project(name=NormalizedName(name), at=at)
 
 
+REVIEW = {"reason": "Seen on the project's own page.", "evidence": "https://x.example/about"}
+
+
 def prove(user: User, project: Project, administrator: User, at: datetime = AT) -> Proof:
+    """A review by the administrator and by another."""
+    other = User.objects.filter(username="second").first() or make_administrator("second")
+    review_proof(user=user, project=project, facts=REVIEW, by=administrator, at=at)
+    return review_proof(user=user, project=project, facts=REVIEW, by=other, at=at)
+
+
+def attest(user: User, project: Project, at: datetime = AT) -> Proof:
+    """Their own word, which counts on a development deployment only."""
     return start_proof(
         user=user,
         project=project,
         method="attestation",
-        facts={"reason": "Seen on the project's own page."},
-        by=administrator,
-        is_at_session=True,
+        facts={"reason": "Mine."},
+        by=user,
         at=at,
     )
 

@@ -5,11 +5,29 @@ instance in this tuple. Services, pages and the API read the rest from there.
 """
 
 from portal.errors import UnknownProofMethod
+from portal.ownership.methods.actions_token import ActionsToken
 from portal.ownership.methods.attestation import Attestation
+from portal.ownership.methods.attested_repository import AttestedRepository
 from portal.ownership.methods.base import ProofMethod
+from portal.ownership.methods.consent_as_code import ConsentAsCode
 from portal.ownership.methods.release_challenge import ReleaseChallenge
+from portal.ownership.methods.repository_file import RepositoryFile
+from portal.ownership.methods.staff_review import StaffReview
+from portal.ownership.methods.upstream_roles import UpstreamRoles
+from portal.ownership.methods.upstream_sign_in import UpstreamSignIn
 
-METHODS: tuple[ProofMethod, ...] = (ReleaseChallenge(), Attestation())
+METHODS: tuple[ProofMethod, ...] = (
+    ActionsToken(),
+    ReleaseChallenge(),
+    UpstreamSignIn(),
+    StaffReview(),
+    AttestedRepository(),
+    UpstreamRoles(),
+    RepositoryFile(),
+    ConsentAsCode(),
+    Attestation(),
+)
+"""The easiest of the sufficient ones first, then what counts beside another."""
 
 
 def method_named(name: str) -> ProofMethod:

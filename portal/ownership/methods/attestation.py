@@ -1,44 +1,41 @@
-"""Attestation: an administrator of this deployment records why they believe it."""
+"""Attestation: on a development deployment, a person's word for themself. Marked for ever."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.conf import settings
-
-from portal.accounts.services import is_administrator
 from portal.errors import AdministratorNeeded
-from portal.ownership.methods.base import Answer, Asked, Fact, Instruction
+from portal.ownership.conf import ownership_config
+from portal.ownership.methods.base import Answer, Asked, Brought, Fact, Instruction, Lasting
 from portal.ownership.models import Proof, ProofState
+from portal.ownership.policy import Strength
 
 
-class Attestation:
-    """In development the person themself may attest: such a proof is marked, and stays so."""
-
+class Attestation(Lasting):
     name = "attestation"
-    label = "An administrator's word"
+    label = "Your word, for development"
     explanation = (
-        "An administrator of this deployment, signed in with a second factor, records why they"
-        " are convinced that you may speak for the project. Who it was and why stay with it."
+        "On this development deployment it is enough to say so. Such a proof is marked, and"
+        " counts for nothing in production."
     )
-    facts = (
-        Fact(
-            "reason",
-            "Why",
-            "What convinced the administrator? Name what was seen, and where.",
-        ),
-    )
+    needs = "Nothing."
+    strength = Strength.SUFFICIENT
+    facts = (Fact("reason", "Why", "Why may you speak for the project? It stays on record."),)
+
+    def closed_because(self) -> str:
+        if ownership_config().is_development:
+            return ""
+        return "it is for development only, and this deployment is none."
 
     def start(self, asked: Asked) -> Answer:
-        speaks_for_themself = settings.AFFINEUR_DEVELOPMENT and asked.by == asked.user
-        if not speaks_for_themself and not (asked.is_at_session and is_administrator(asked.by)):
+        if asked.by != asked.user:
             raise AdministratorNeeded(asked.project.name)
         return Answer(
             ProofState.PROVEN,
             evidence={"attested_by": asked.by.username, "reason": asked.facts["reason"]},
         )
 
-    def check(self, proof: Proof, at: datetime) -> Answer:  # noqa: ARG002  # it holds until ended
-        return Answer(ProofState(proof.state))
+    def check(self, proof: Proof, at: datetime, brought: Brought | None) -> Answer:  # noqa: ARG002  # it holds until ended
+        return Answer(ProofState(proof.state), evidence=proof.evidence)
 
     def instructions(self, proof: Proof) -> Sequence[Instruction]:  # noqa: ARG002  # none to give
         return ()

@@ -5,28 +5,31 @@ time of files (simple API 1.1), and opens metadata and sources as data only.
 """
 
 import re
-import secrets
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-
-from packaging.metadata import parse_email
-from packaging.utils import canonicalize_name
 
 from indexes.domain.files import FileKind
 from indexes.domain.names import NormalizedName
 from indexes.models import UpstreamFile
 from indexes.services.refresh import refresh_project
 from indexes.upstream import Upstream, UpstreamInvalid, get_upstream
-from portal.ownership.methods.base import Answer, Asked, Instruction
+from portal.ownership.methods.base import (
+    VALID_FOR,
+    Answer,
+    Asked,
+    Brought,
+    Instruction,
+    Lasting,
+    new_challenge,
+    still_open,
+)
 from portal.ownership.models import Proof, ProofState
-from portal.ownership.sdists import MEBIBYTE, UnreadableSdist, read_sdist
+from portal.ownership.policy import Strength
+from portal.ownership.released import affineur_table, metadata_of, texts_of
+from portal.ownership.sdists import SdistTexts, UnreadableSdist
 
-VALID_FOR = timedelta(days=14)
-MAX_SDIST = 64 * MEBIBYTE
-MAX_METADATA = 4 * MEBIBYTE
 MAX_FILES = 12
 """Files opened in one check, the newest first: more are looked at in none."""
 
@@ -41,7 +44,7 @@ class _Seen:
     place: str
 
 
-class ReleaseChallenge:
+class ReleaseChallenge(Lasting):
     name = "release-challenge"
     label = "A new release with a code in it"
     explanation = (
@@ -49,6 +52,8 @@ class ReleaseChallenge:
         " way you always do. Who can release can speak for the project. The code may leave again"
         " with the release after."
     )
+    needs = "The right to upload a release, and a release to upload."
+    strength = Strength.SUFFICIENT
     facts = ()
 
     def start(self, asked: Asked) -> Answer:
@@ -58,17 +63,17 @@ class ReleaseChallenge:
                 f"It is your turn: release {asked.project} with the code in it within"
                 f" {VALID_FOR.days} days, then have it checked here."
             ),
-            challenge=f"affineur-challenge-{secrets.token_hex(20)}",
+            challenge=new_challenge(),
             expires_at=asked.at + VALID_FOR,
         )
 
-    def check(self, proof: Proof, at: datetime) -> Answer:
+    def check(self, proof: Proof, at: datetime, brought: Brought | None) -> Answer:  # noqa: ARG002  # nothing is brought
         """Raises what the index floor raises when upstream does not answer."""
         upstream = get_upstream()
         refresh_project(name=NormalizedName(proof.project.name), at=at, upstream=upstream)
         released = proof.project.upstream_files.exclude(kind=FileKind.OTHER.value)
         if not released.filter(uploaded_at__isnull=False).exists():
-            return _still_open(
+            return still_open(
                 proof,
                 f"Upstream tells no upload times for {proof.project}, so nothing shows what is"
                 " new. Ask an administrator of this deployment instead.",
@@ -76,7 +81,7 @@ class ReleaseChallenge:
         fresh = released.filter(uploaded_at__gt=proof.created_at).order_by("-uploaded_at", "pk")
         files = list(fresh[:MAX_FILES])
         if not files:
-            return _still_open(
+            return still_open(
                 proof,
                 f"Nothing was uploaded to {proof.project} since {proof.created_at:%Y-%m-%d %H:%M}"
                 " UTC, when you were given the code. It is your turn: upload a release with it."
@@ -93,7 +98,7 @@ class ReleaseChallenge:
                 return Answer(ProofState.PROVEN, evidence=_evidence(seen))
         names = ", ".join(file.filename for file in files)
         because = f" Of these we could not read {'; '.join(unreadable)}." if unreadable else ""
-        return _still_open(
+        return still_open(
             proof,
             f"We looked into {names}, uploaded since you were given the code, and it stands in"
             f" none of the places named below.{because} It is your turn: release once more.",
@@ -124,15 +129,6 @@ class ReleaseChallenge:
         )
 
 
-def _still_open(proof: Proof, refusal: str) -> Answer:
-    return Answer(
-        ProofState.PENDING,
-        refusal=refusal,
-        challenge=proof.challenge,
-        expires_at=proof.expires_at,
-    )
-
-
 def _evidence(seen: _Seen) -> dict[str, Any]:
     return {
         "filename": seen.filename,
@@ -143,47 +139,23 @@ def _evidence(seen: _Seen) -> dict[str, Any]:
 
 
 def _look_into(file: UpstreamFile, proof: Proof, upstream: Upstream) -> _Seen | None:
-    texts = _sources(file, upstream) if file.kind == FileKind.SDIST else _wheel(file, upstream)
-    pkg_info, pyproject = texts
-    for place, text in (*_metadata_places(proof, pkg_info), *_table_place(pyproject)):
+    for place, text in _places(proof, texts_of(file, upstream)):
         if proof.challenge and _has_word(text, proof.challenge) and file.uploaded_at:
             return _Seen(file.filename, file.sha256, file.uploaded_at, place)
     return None
 
 
-def _sources(file: UpstreamFile, upstream: Upstream) -> tuple[bytes, bytes]:
-    data = upstream.fetch_file(file.url, max_bytes=MAX_SDIST, sha256=file.sha256)
-    texts = read_sdist(file.filename, data)
-    return texts.pkg_info, texts.pyproject
-
-
-def _wheel(file: UpstreamFile, upstream: Upstream) -> tuple[bytes, bytes]:
-    """A wheel's metadata, where upstream has it beside the wheel (PEP 658)."""
-    if not file.metadata_sha256:
-        return b"", b""
-    metadata = upstream.fetch_file(
-        file.url + ".metadata", max_bytes=MAX_METADATA, sha256=file.metadata_sha256
-    )
-    return metadata, b""
-
-
-def _metadata_places(proof: Proof, pkg_info: bytes) -> Iterator[tuple[str, str]]:
-    """Where in the core metadata a nonce may stand; nothing of another project's counts."""
-    raw, _ = parse_email(pkg_info)
-    if canonicalize_name(raw.get("name", "")) != proof.project.name:
-        return
-    yield "Keywords", " ".join(raw.get("keywords", []))
-    for label, url in raw.get("project_urls", {}).items():
-        yield f"Project-URL {label}", url
-    yield "Description", raw.get("description", "")
-
-
-def _table_place(pyproject: bytes) -> Iterator[tuple[str, str]]:
-    try:
-        tool = tomllib.loads(pyproject.decode()).get("tool", {})
-        yield "[tool.affineur] challenge", str(tool["affineur"]["challenge"])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, LookupError, TypeError):
-        return
+def _places(proof: Proof, texts: SdistTexts) -> Iterator[tuple[str, str]]:
+    """Where a nonce may stand; nothing in the metadata of another project counts."""
+    metadata = metadata_of(proof.project, texts.pkg_info)
+    if metadata is not None:
+        yield "Keywords", " ".join(metadata.get("keywords", []))
+        for label, url in metadata.get("project_urls", {}).items():
+            yield f"Project-URL {label}", url
+        yield "Description", metadata.get("description", "")
+    table = affineur_table(texts.pyproject)
+    if table is not None:
+        yield "[tool.affineur] challenge", str(table.get("challenge", ""))
 
 
 def _has_word(text: str, word: str) -> bool:

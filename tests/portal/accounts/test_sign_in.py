@@ -42,6 +42,13 @@ def test_what_is_set_up_has_an_address(settings):
     assert all(method.available for method in methods().values())
 
 
+def test_an_operators_provider_is_offered_when_it_is_set_up(settings):
+    settings.AFFINEUR_OIDC_SERVER = "https://idp.example"
+    settings.AFFINEUR_OIDC_NAME = "The guild"
+    offered = methods()["operator"]
+    assert (offered.name, offered.url) == ("The guild", "/account/oidc/operator/login/")
+
+
 @pytest.mark.urls("tests.portal.accounts.urls_of_development")
 def test_development_says_what_it_is(settings):
     settings.AFFINEUR_DEVELOPMENT = True

@@ -80,7 +80,7 @@ def test_an_expected_error_is_told_with_its_code_and_facts(settings):
         "status": 403,
         "detail": str(ProofNeeded("docopt")),
         "code": "proof-needed",
-        "facts": {"project": "docopt"},
+        "facts": {"project": "docopt", "have": [], "would_do": []},
     }
 
 

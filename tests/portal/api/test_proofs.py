@@ -18,8 +18,11 @@ def test_in_development_the_operators_word_is_enough_and_marked(docopt, developm
     assert proof["evidence"]["reason"] == "she wrote it"
 
 
-def test_outside_development_an_administrator_is_needed(docopt, as_ada):
+def test_outside_development_administrators_are_needed(docopt, as_ada):
     answer = as_ada.post(PROOFS, ATTESTATION, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "proof-method-closed")
+    review = {"method": "staff-review", "facts": {"reason": "she wrote it", "evidence": "a link"}}
+    answer = as_ada.post(PROOFS, review, format="json")
     assert (answer.status_code, answer.json()["code"]) == (403, "administrator-needed")
     assert not Proof.objects.exists()
 
@@ -86,3 +89,23 @@ def test_listing_proofs_takes_the_same_queries_however_many(
     )
     with django_assert_max_num_queries(4):
         assert len(as_ada.get(PROOFS).json()["results"]) == 21
+
+
+def test_the_methods_say_what_they_need_and_whether_they_are_offered(db, anonymous):
+    methods = {one["name"]: one for one in anonymous.get("/api/v1/proof-methods/").json()}
+    assert methods["release-challenge"]["strength"] == "sufficient"
+    assert methods["release-challenge"]["enough_with"] == [[]]
+    assert methods["attested-repository"]["enough_with"] == [["upstream-roles"]]
+    assert methods["consent-as-code"]["enough_with"] == []
+    assert methods["upstream-roles"]["facts"][0]["name"] == "account"
+    assert "development only" in methods["attestation"]["closed_because"]
+    assert all(one["needs"] for one in methods.values())
+
+
+def test_what_there_is_to_see_is_looked_at_at_once(docopt, as_ada):
+    wish = {"method": "consent-as-code"}
+    proof = as_ada.post(PROOFS, wish, format="json").json()
+    assert proof["state"] == "refused"
+    assert "has no [tool.affineur] table" in proof["refusal"]
+    answer = as_ada.post(PROOFS, wish, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (429, "checked-just-now")

@@ -31,7 +31,6 @@ from portal.errors import (
 )
 from portal.ledger.models import Entry
 from portal.ledger.services import seal, verify_chain
-from portal.ownership.services import start_proof
 from portal.requests.models import Request
 from portal.requests.services import make_request
 from tests.portal.people import (
@@ -40,6 +39,7 @@ from tests.portal.people import (
     CP313,
     LATER,
     all_accepted,
+    attest,
     consent,
     know,
     live_permits,
@@ -107,7 +107,7 @@ class TestGiving:
 
     def test_a_proof_for_development_is_none_in_production(self, maintainer, docopt, settings):
         settings.AFFINEUR_DEVELOPMENT = True
-        prove(maintainer, docopt, maintainer)
+        attest(maintainer, docopt)
         settings.AFFINEUR_DEVELOPMENT = False
         with pytest.raises(ProofNeeded):
             consent(maintainer, docopt)
@@ -369,14 +369,7 @@ class TestLive:
 
     def test_those_for_development_hold_only_there(self, maintainer, docopt, settings):
         settings.AFFINEUR_DEVELOPMENT = True
-        start_proof(
-            user=maintainer,
-            project=docopt,
-            method="attestation",
-            facts={"reason": "mine"},
-            by=maintainer,
-            at=AT,
-        )
+        attest(maintainer, docopt)
         consent(maintainer, docopt)
         assert end_development_permits(at=LATER) == 0
         assert live_consents(docopt, at=LATER).count() == 1

@@ -162,7 +162,8 @@ def test_what_the_floors_below_do_is_recorded(docopt, proof, maintainer, upstrea
     refresh_project(name=NormalizedName("docopt"), at=LATER)
     verbs = list(Entry.objects.filter(project="docopt").values_list("actor", "verb"))
     assert verbs == [
-        ("root", "proof-proven"),
+        ("root", "proof-pending"),
+        ("second", "proof-proven"),
         ("builds", "permit-issued"),
         ("maintainer", "consent-given"),
         ("maintainer", "request-made"),

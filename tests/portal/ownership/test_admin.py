@@ -4,7 +4,7 @@ from portal.ledger.models import Entry
 from portal.ownership.models import Proof
 from portal.ownership.services import has_proof
 from portal.requests.services import make_request
-from tests.portal.people import LATER, consent, make_user
+from tests.portal.people import LATER, consent, make_administrator, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -13,6 +13,7 @@ PAGES = [
     "accounts/apitoken",
     "consent/consent",
     "consent/revocation",
+    "consent/suspension",
     "ledger/entry",
     "ownership/proof",
     "requests/request",
@@ -25,24 +26,42 @@ def admin(client, administrator):
     return client
 
 
-def test_an_administrator_attests_with_a_reason(admin, maintainer, docopt):
-    data = {"user": maintainer.pk, "project": docopt.pk, "reason": "Met at a conference."}
+def words_about(user, project, **changes):
+    said = {"reason": "Met at a conference.", "evidence": "https://x.example/talk"}
+    return {"user": user.pk, "project": project.pk} | said | changes
+
+
+def test_two_administrators_review_with_a_reason_each(admin, maintainer, docopt):
+    data = words_about(maintainer, docopt)
     assert admin.post("/admin/ownership/proof/add/", data).status_code == 302
     proof = Proof.objects.get()
-    assert proof.evidence == {"attested_by": "root", "reason": "Met at a conference."}
-    assert has_proof(user=maintainer, project=docopt, at=proof.created_at) == proof
-    assert Entry.objects.get(verb="proof-proven").actor == "root"
+    assert has_proof(user=maintainer, project=docopt, at=proof.created_at) is None
+    assert admin.post("/admin/ownership/proof/add/", data).status_code == 403
+    admin.force_login(make_administrator("second"))
+    data = words_about(maintainer, docopt, reason="Their key signs the tags.")
+    assert admin.post("/admin/ownership/proof/add/", data).status_code == 302
+    proof = Proof.objects.get()
+    assert [word["administrator"] for word in proof.evidence["reviews"]] == ["root", "second"]
+    assert [word["reason"] for word in proof.evidence["reviews"]][1] == "Their key signs the tags."
+    assert has_proof(user=maintainer, project=docopt, at=proof.proven_at) == proof
+    assert Entry.objects.get(verb="proof-proven").actor == "second"
 
 
-def test_without_a_reason_nothing_is_attested(admin, maintainer, docopt):
-    data = {"user": maintainer.pk, "project": docopt.pk, "reason": ""}
+def test_an_administrator_does_not_review_themself(admin, administrator, docopt):
+    data = words_about(administrator, docopt)
+    assert admin.post("/admin/ownership/proof/add/", data).status_code == 403
+    assert not Proof.objects.exists()
+
+
+def test_without_a_reason_nothing_is_reviewed(admin, maintainer, docopt):
+    data = words_about(maintainer, docopt, reason="")
     assert admin.post("/admin/ownership/proof/add/", data).status_code == 200
     assert not Proof.objects.exists()
 
 
-def test_others_cannot_attest(client, maintainer, docopt):
+def test_others_cannot_review(client, maintainer, docopt):
     client.force_login(maintainer)
-    data = {"user": maintainer.pk, "project": docopt.pk, "reason": "Me."}
+    data = words_about(maintainer, docopt)
     assert client.post("/admin/ownership/proof/add/", data).status_code in {302, 403}
     assert not Proof.objects.exists()
 
@@ -53,7 +72,7 @@ def test_staff_needs_the_permission_as_well(client, maintainer, docopt):
     staff = make_user("staff", is_staff=True)
     add_factor(staff)
     client.force_login(staff)
-    data = {"user": maintainer.pk, "project": docopt.pk, "reason": "Known."}
+    data = words_about(maintainer, docopt)
     assert client.post("/admin/ownership/proof/add/", data).status_code == 403
 
 

@@ -6,31 +6,40 @@ from indexes.upstream import UpstreamUnreachable
 from indexes.upstream.fake import Fault
 from portal.errors import (
     AdministratorNeeded,
+    AnotherAdministratorNeeded,
     CheckedJustNow,
     ProofFactMissing,
+    ProofMethodClosed,
     UnknownProofMethod,
 )
 from portal.ledger.models import Entry
 from portal.ownership.methods import METHODS
 from portal.ownership.models import Proof, ProofState
-from portal.ownership.services import check_proof, has_proof, instructions, start_proof
-from tests.portal.people import AT, LATER, know, make_user, prove
+from portal.ownership.services import (
+    check_proof,
+    has_proof,
+    instructions,
+    review_proof,
+    start_proof,
+)
+from tests.portal.people import (
+    AT,
+    LATER,
+    REVIEW,
+    attest,
+    know,
+    make_administrator,
+    make_user,
+    prove,
+)
 
 pytestmark = pytest.mark.django_db
 
 RELEASED = AT + timedelta(minutes=10)
 
 
-def attest(user, project, by, *, is_at_session=True, reason="Known in person."):
-    return start_proof(
-        user=user,
-        project=project,
-        method="attestation",
-        facts={"reason": reason},
-        by=by,
-        is_at_session=is_at_session,
-        at=AT,
-    )
+def review(user, project, by, at=AT, **changes) -> Proof:
+    return review_proof(user=user, project=project, facts=REVIEW | changes, by=by, at=at)
 
 
 def challenge(user, project, at=AT) -> Proof:
@@ -50,22 +59,43 @@ def metadata(name: str = "docopt", **fields: str) -> dict[str, str]:
 
 
 def test_every_method_says_what_it_is():
-    assert [method.name for method in METHODS] == ["release-challenge", "attestation"]
-    assert all(method.label and method.explanation for method in METHODS)
+    assert len({method.name for method in METHODS}) == len(METHODS) == 9
+    assert all(method.label and method.explanation and method.needs for method in METHODS)
 
 
 def test_an_unknown_method_is_named(maintainer, docopt):
-    with pytest.raises(UnknownProofMethod, match="release-challenge, attestation"):
+    with pytest.raises(UnknownProofMethod, match="release-challenge"):
         start_proof(user=maintainer, project=docopt, method="x", facts={}, by=maintainer, at=AT)
 
 
-class TestAttestation:
-    def test_an_administrators_word_is_a_proof(self, maintainer, docopt, administrator):
-        proof = attest(maintainer, docopt, administrator)
+class TestStaffReview:
+    def test_the_word_of_two_administrators_is_a_proof(self, maintainer, docopt, administrator):
+        proof = prove(maintainer, docopt, administrator)
         assert proof.state == ProofState.PROVEN
-        assert proof.evidence == {"attested_by": "root", "reason": "Known in person."}
+        reviews = proof.evidence["reviews"]
+        assert [word["administrator"] for word in reviews] == ["root", "second"]
+        assert all(word["reason"] and word["evidence"] for word in reviews)
         assert not proof.is_for_development
         assert has_proof(user=maintainer, project=docopt, at=LATER) == proof
+
+    def test_the_word_of_one_is_none(self, maintainer, docopt, administrator):
+        proof = review(maintainer, docopt, administrator)
+        assert proof.state == ProofState.PENDING
+        assert "another administrator's turn" in proof.refusal
+        assert has_proof(user=maintainer, project=docopt, at=LATER) is None
+
+    def test_nobody_is_two_administrators(self, maintainer, docopt, administrator):
+        review(maintainer, docopt, administrator)
+        with pytest.raises(AnotherAdministratorNeeded, match="another one's turn"):
+            review(maintainer, docopt, administrator)
+        assert has_proof(user=maintainer, project=docopt, at=LATER) is None
+
+    def test_nobody_reviews_themself_first_or_second(self, docopt, administrator):
+        with pytest.raises(AnotherAdministratorNeeded):
+            review(administrator, docopt, administrator)
+        review(administrator, docopt, make_administrator("second"))
+        with pytest.raises(AnotherAdministratorNeeded):
+            review(administrator, docopt, administrator)
 
     def test_it_is_for_one_person_and_one_project(
         self, proof, stranger, maintainer, docopt, upstream
@@ -74,47 +104,70 @@ class TestAttestation:
         assert has_proof(user=stranger, project=docopt, at=AT) is None
         assert has_proof(user=maintainer, project=know("other"), at=AT) is None
 
-    def test_it_needs_a_reason(self, maintainer, docopt, administrator):
-        with pytest.raises(ProofFactMissing, match="reason"):
-            attest(maintainer, docopt, administrator, reason="  ")
-
-    def test_nobody_attests_for_themself(self, maintainer, docopt):
-        with pytest.raises(AdministratorNeeded):
-            attest(maintainer, docopt, maintainer)
-        assert not Proof.objects.exists()
+    @pytest.mark.parametrize("fact", ["reason", "evidence"])
+    def test_each_word_needs_a_reason_and_evidence(self, maintainer, docopt, administrator, fact):
+        with pytest.raises(ProofFactMissing, match=fact):
+            review(maintainer, docopt, administrator, **{fact: "  "})
+        review(maintainer, docopt, administrator)
+        with pytest.raises(ProofFactMissing, match=fact):
+            review(maintainer, docopt, make_administrator("second"), **{fact: ""})
 
     def test_an_administrators_token_is_not_an_administrator(
         self, maintainer, docopt, administrator
     ):
         with pytest.raises(AdministratorNeeded):
-            attest(maintainer, docopt, administrator, is_at_session=False)
+            start_proof(
+                user=maintainer,
+                project=docopt,
+                method="staff-review",
+                facts=REVIEW,
+                by=administrator,
+                at=AT,
+            )
 
     def test_staff_without_a_second_factor_is_none(self, maintainer, docopt):
         with pytest.raises(AdministratorNeeded):
-            attest(maintainer, docopt, make_user("staff", is_staff=True))
+            review(maintainer, docopt, make_user("staff", is_staff=True))
+
+    def test_a_review_that_nobody_joins_ends(self, maintainer, docopt, administrator):
+        review(maintainer, docopt, administrator)
+        late = review(maintainer, docopt, make_administrator("second"), at=AT + timedelta(days=15))
+        assert late.state == ProofState.PENDING
+        assert len(late.evidence["reviews"]) == 1
 
     def test_it_is_in_the_ledger_with_who_and_why(self, proof):
         entry = Entry.objects.get(verb="proof-proven")
-        assert entry.actor == "root"
+        assert entry.actor == "second"
         assert entry.facts["user"] == "maintainer"
-        assert entry.facts["evidence"]["reason"]
+        assert entry.facts["evidence"]["reviews"]
 
 
 class TestDevelopment:
     def test_there_one_attests_for_oneself(self, maintainer, docopt, settings):
         settings.AFFINEUR_DEVELOPMENT = True
-        proof = attest(maintainer, docopt, maintainer, is_at_session=False)
+        proof = attest(maintainer, docopt)
         assert proof.is_for_development
         assert has_proof(user=maintainer, project=docopt, at=AT) == proof
 
-    def test_nobody_attests_for_another_there_either(self, maintainer, stranger, docopt, settings):
+    def test_nobody_attests_for_another(self, maintainer, stranger, docopt, settings):
         settings.AFFINEUR_DEVELOPMENT = True
         with pytest.raises(AdministratorNeeded):
-            attest(maintainer, docopt, stranger)
+            start_proof(
+                user=maintainer,
+                project=docopt,
+                method="attestation",
+                facts={"reason": "Known."},
+                by=stranger,
+                at=AT,
+            )
+
+    def test_elsewhere_it_is_closed_and_says_so(self, maintainer, docopt):
+        with pytest.raises(ProofMethodClosed, match="for development only"):
+            attest(maintainer, docopt)
 
     def test_it_counts_for_nothing_in_production(self, maintainer, docopt, settings):
         settings.AFFINEUR_DEVELOPMENT = True
-        attest(maintainer, docopt, maintainer)
+        attest(maintainer, docopt)
         challenge(maintainer, docopt)
         settings.AFFINEUR_DEVELOPMENT = False
         assert has_proof(user=maintainer, project=docopt, at=AT) is None
@@ -265,7 +318,7 @@ class TestReleaseChallenge:
 
     def test_what_is_proven_is_not_looked_at_again(self, maintainer, docopt, administrator):
         proof = prove(maintainer, docopt, administrator)
-        assert check_proof(proof=proof, at=LATER).checked_at is None
+        assert check_proof(proof=proof, at=LATER).checked_at == AT
 
 
 def test_a_proof_is_looked_for_once_in_a_while(maintainer, docopt, upstream):

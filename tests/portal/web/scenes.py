@@ -184,9 +184,14 @@ def busy_farm(*, owner: User, stranger: User, at: datetime) -> Farm:
     proof = Proof.objects.create(
         user=owner,
         project=project,
-        method="attestation",
+        method="staff-review",
         state="proven",
-        evidence={"attested_by": "root", "reason": "Seen on the project's own page."},
+        evidence={
+            "reviews": [
+                {"administrator": name, "reason": "Seen on its own page.", "evidence": "/about"}
+                for name in ("root", "second")
+            ]
+        },
         created_at=at,
         proven_at=at,
     )

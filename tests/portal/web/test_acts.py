@@ -11,7 +11,7 @@ from builds.models import Build
 from indexes.upstream.fake import FakeUpstream, Fault
 from portal.accounts.models import ApiToken, User
 from portal.consent.agreements import BUILD_AND_EXECUTE, REDISTRIBUTE_BINARIES, current
-from portal.consent.models import Consent, Revocation
+from portal.consent.models import Consent, Revocation, Suspension
 from portal.ownership.models import Proof
 from portal.requests.models import Request
 from tests.portal.people import CP312, CP313
@@ -134,10 +134,67 @@ def test_an_expired_challenge_leads_to_another(owner_client: Client, farm: Farm)
 
 def test_nobody_attests_for_themself(owner_client: Client, farm: Farm):
     path = reverse("web:prove", args=["docopt"])
-    assert "Only an administrator can record this" in words_of(owner_client.get(path))
-    response = owner_client.post(path, {"method": "attestation", "reason": "I say so"})
-    assert response.status_code == 403
+    assert "Only administrators can record this" in words_of(owner_client.get(path))
+    review = {"method": "staff-review", "reason": "I say so", "evidence": "me"}
+    assert owner_client.post(path, review).status_code == 403
+    attestation = {"method": "attestation", "reason": "I say so"}
+    assert owner_client.post(path, attestation).status_code == 409
     assert not Proof.objects.filter(project=farm.plain, state="proven").exists()
+
+
+def test_the_page_says_what_each_way_needs_and_what_it_counts_with(
+    owner_client: Client, farm: Farm
+):
+    page = words_of(owner_client.get(reverse("web:prove", args=["docopt"])))
+    assert "A release that GitHub Actions attested" in page
+    assert "<dd> “Your role on the repository that publishes it” </dd>" in page
+    assert "has not set up GitHub sign-in" in page
+
+
+def test_the_workflow_is_there_to_copy(owner_client: Client, farm: Farm):
+    path = reverse("web:prove", args=["docopt"])
+    page = words_of(owner_client.post(path, {"method": "actions-token"}, follow=True))
+    assert "id-token: write" in page
+    assert "AUDIENCE: http://testserver/affineur-challenge-" in page
+
+
+def test_what_is_refused_says_why_and_what_to_do(owner_client: Client, farm: Farm):
+    path = reverse("web:prove", args=["docopt"])
+    page = words_of(owner_client.post(path, {"method": "consent-as-code"}, follow=True))
+    assert "has no [tool.affineur] table" in page
+    assert "It is your turn: release one with" in page
+    assert "Start again" in page
+
+
+def test_a_proof_that_is_not_enough_alone_says_so(owner_client: Client, farm: Farm):
+    Proof.objects.filter(pk=farm.pending.pk).update(
+        method="upstream-roles",
+        state="proven",
+        proven_at=timezone.now(),
+        expires_at=None,
+        evidence={"account": "alice", "upstream": {"roles": {"alice": "Owner"}}},
+    )
+    page = words_of(owner_client.get(reverse("web:proof", args=[farm.pending.pk])))
+    assert "it counts beside another proof" in page
+    assert "upstream, roles, alice" in page
+    page = words_of(owner_client.get(reverse("web:prove", args=["docopt"])))
+    assert "You have shown “A role upstream”" in page
+    response = owner_client.get(reverse("web:give-consent", args=["docopt"]))
+    assert response.headers["Location"] == reverse("web:prove", args=["docopt"])
+
+
+def test_a_suspended_consent_says_until_when_its_wheels_stay(owner_client: Client, farm: Farm):
+    now = timezone.now()
+    Suspension.objects.create(
+        consent=farm.consent,
+        reason="x",
+        suspended_at=now,
+        grace_until=now + timedelta(days=30),
+    )
+    page = words_of(owner_client.get(reverse("web:consent", args=[farm.consent.pk])))
+    assert "Nothing new is built" in page
+    assert "prove the project again" in page
+    assert "suspended" in words_of(owner_client.get(reverse("web:mine")))
 
 
 def test_consent_asks_for_a_proof_first(stranger_client: Client, farm: Farm):

@@ -1,0 +1,138 @@
+"""Signing in with upstream's accounts, against a certified OpenID provider (oidc-provider)."""
+
+import re
+from html import unescape
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+from allauth.socialaccount.models import SocialAccount
+
+from portal.accounts.models import User
+from portal.errors import ProofMethodClosed
+from portal.ownership.models import Proof, ProofState
+from portal.ownership.services import has_proof, prove, recheck_proofs
+from tests.portal.people import AT, LATER
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def provider(certified, settings):
+    """An operator's identity provider, whose accounts are upstream's own."""
+    app = {
+        "provider_id": "operator",
+        "name": "The guild",
+        "client_id": "affineur",
+        "secret": "secret",
+        "settings": {"server_url": certified.url},
+    }
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
+    settings.AFFINEUR_UPSTREAM_PROVIDERS = ["pypi", "operator"]
+    return certified
+
+
+def sign_in(client, provider, name: str) -> User:
+    """Through the provider's own pages, as a browser would."""
+    start = client.post("/account/oidc/operator/login/")
+    with httpx.Client() as browser:
+        answer = browser.get(start.headers["Location"])
+        while "testserver" not in (there := answer.headers.get("Location", "")):
+            if there:
+                answer = browser.get(urljoin(str(answer.url), there))
+            else:
+                action, fields = _form(answer)
+                answer = browser.post(
+                    action, data=fields | {"login": f"subject-{name}", "password": "x"}
+                )
+    back = client.get(there.removeprefix("http://testserver"))
+    assert back.status_code == 302, back.content
+    return User.objects.get(pk=client.session["_auth_user_id"])
+
+
+def _form(page: httpx.Response) -> tuple[str, dict[str, str]]:
+    """Where the page's form goes, and what it holds already."""
+    action = unescape(re.search(r'<form[^>]* action="([^"]+)"', page.text)[1])
+    hidden = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    return urljoin(str(page.url), action), hidden
+
+
+def look(user, project) -> Proof:
+    return prove(
+        user=user,
+        project=project,
+        method="upstream-sign-in",
+        facts={},
+        at=AT,
+        is_at_session=True,
+    )
+
+
+def test_who_signs_in_with_a_role_upstream_has_proven_it(client, provider, docopt, answers):
+    answers.roles("docopt", alice="Maintainer")
+    user = sign_in(client, provider, "alice")
+    account = SocialAccount.objects.get(user=user)
+    assert (account.provider, account.uid) == ("operator", "subject-alice")
+    proof = look(user, docopt)
+    assert (proof.state, proof.refusal) == (ProofState.PROVEN, "")
+    assert proof.evidence["subject"] == "subject-alice"
+    assert proof.evidence["role"] == "Maintainer"
+    assert has_proof(user=user, project=docopt, at=LATER, say="publish") == proof
+    answers.roles("docopt", bob="Owner", alicia="Owner")
+    recheck_proofs(docopt, at=LATER)
+    assert has_proof(user=user, project=docopt, at=LATER) is None
+
+
+def test_who_has_no_role_is_refused(client, provider, docopt, answers):
+    answers.roles("docopt", alice="Owner")
+    proof = look(sign_in(client, provider, "mallory"), docopt)
+    assert proof.state == ProofState.REFUSED
+    assert "You are mallory upstream" in proof.refusal
+    assert "have an owner add it" in proof.refusal
+
+
+def test_the_same_name_with_a_provider_that_is_not_upstreams_is_refused(
+    *, client, provider, docopt, answers, settings
+):
+    answers.roles("docopt", alice="Owner")
+    user = sign_in(client, provider, "alice")
+    settings.AFFINEUR_UPSTREAM_PROVIDERS = ["pypi"]
+    with pytest.raises(ProofMethodClosed, match="whose accounts are upstream's is set up"):
+        look(user, docopt)
+
+
+@pytest.mark.parametrize("other", ["github", "corporate"])
+def test_the_same_name_elsewhere_is_nobody_upstream(
+    *, maintainer, provider_set_up, docopt, answers, other
+):
+    answers.roles("docopt", alice="Owner")
+    SocialAccount.objects.create(
+        user=maintainer,
+        provider=other,
+        uid="1",
+        extra_data={"login": "alice", "preferred_username": "alice"},
+    )
+    proof = look(maintainer, docopt)
+    assert proof.state == ProofState.REFUSED
+    assert f"You are signed in with {other}" in proof.refusal
+    assert "sign in with upstream's identity provider" in proof.refusal
+
+
+def test_an_account_without_a_name_is_refused(maintainer, provider_set_up, docopt, answers):
+    answers.roles("docopt", alice="Owner")
+    SocialAccount.objects.create(
+        user=maintainer, provider="operator", uid="1", extra_data={"userinfo": {"sub": "1"}}
+    )
+    assert "without a name upstream" in look(maintainer, docopt).refusal
+
+
+@pytest.fixture
+def provider_set_up(settings):
+    app = {"provider_id": "operator", "name": "x", "client_id": "x", "secret": "x"}
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
+    settings.AFFINEUR_UPSTREAM_PROVIDERS = ["operator"]
+
+
+def test_it_is_closed_where_no_such_provider_is_set_up(maintainer, docopt):
+    with pytest.raises(ProofMethodClosed, match="upstream"):
+        look(maintainer, docopt)
