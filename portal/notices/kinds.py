@@ -11,11 +11,14 @@ class Kind(StrEnum):
     CONSENT_GIVEN = "consent-given"
     CONSENT_OBJECTED = "consent-objected"
     CONSENT_SUSPENDED = "consent-suspended"
+    CONSENT_RESTORED = "consent-restored"
     CONSENT_REVOKED = "consent-revoked"
     BUILD_FINISHED = "build-finished"
     BUILD_FAILED = "build-failed"
     YANK_MIRRORED = "yank-mirrored"
     PROOF_LAPSING = "proof-lapsing"
+    PROOF_LAPSED = "proof-lapsed"
+    PROOF_RESTORED = "proof-restored"
 
     @property
     def label(self) -> str:
@@ -37,11 +40,14 @@ _LABELS: Mapping[Kind, str] = {
     Kind.CONSENT_GIVEN: "A consent is given",
     Kind.CONSENT_OBJECTED: "A co-owner objects",
     Kind.CONSENT_SUSPENDED: "A consent is suspended",
+    Kind.CONSENT_RESTORED: "A consent holds again",
     Kind.CONSENT_REVOKED: "A consent is taken back",
     Kind.BUILD_FINISHED: "A build has finished",
     Kind.BUILD_FAILED: "A build has failed",
     Kind.YANK_MIRRORED: "A yank upstream was followed",
     Kind.PROOF_LAPSING: "A proof of yours is about to lapse",
+    Kind.PROOF_LAPSED: "A proof no longer holds",
+    Kind.PROOF_RESTORED: "A proof holds again",
 }
 _NOT_MAILED = frozenset({Kind.BUILD_FINISHED, Kind.BUILD_FAILED})
 """A request can come to a hundred builds."""
@@ -120,6 +126,10 @@ _PHRASES: Mapping[Kind, tuple[str, str]] = {
         "{project}: consent is suspended",
         "A consent for {project} is suspended: no new build starts. Nothing was deleted.",
     ),
+    Kind.CONSENT_RESTORED: (
+        "{project}: consent holds again",
+        "The consent for {project} that was suspended holds again.",
+    ),
     Kind.CONSENT_REVOKED: (
         "{project}: consent was taken back",
         "A consent for {project} was taken back. What it alone covered is built no longer.",
@@ -145,5 +155,13 @@ _PHRASES: Mapping[Kind, tuple[str, str]] = {
             "That you own {project} is proven until {until}. It is your turn: prove it again before"
             " that, or the consents that rest on it end."
         ),
+    ),
+    Kind.PROOF_LAPSED: (
+        "{project}: a proof no longer holds",
+        "What proved an owner of {project} is not there any more.",
+    ),
+    Kind.PROOF_RESTORED: (
+        "{project}: a proof holds again",
+        "What proves an owner of {project} is there again.",
     ),
 }

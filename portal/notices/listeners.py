@@ -15,6 +15,8 @@ from portal.ledger.models import Entry
 from portal.ledger.signals import recorded
 from portal.notices.kinds import Kind
 from portal.notices.services import notify, owners_of
+from portal.ownership.announcements import Announcement, Topic
+from portal.ownership.signals import announced
 
 
 @receiver(recorded)
@@ -23,6 +25,18 @@ def acts_were_recorded(entries: Sequence[Entry], **_kwargs: Any) -> None:
         tell = _TELLERS.get(entry.verb)
         if tell:
             tell(entry)
+
+
+@receiver(announced)
+def ground_was_lost_or_found(announcement: Announcement, **_kwargs: Any) -> None:
+    """Told by itself: whose proof has lapsed is no owner any more, and is to hear of it."""
+    notify(
+        kind=_KINDS_OF_TOPICS[announcement.topic],
+        project=announcement.project,
+        about={**announcement.facts, "message": announcement.text},
+        people=announcement.people,
+        at=announcement.at,
+    )
 
 
 def _consent_asked(entry: Entry) -> None:
@@ -106,4 +120,11 @@ _TELLERS: Mapping[str, Callable[[Entry], None]] = {
     "consent-revoked": _consent_revoked,
     "release-yanked": _release_yanked,
     "request-made": _consent_asked,
+}
+_KINDS_OF_TOPICS: Mapping[Topic, Kind] = {
+    Topic.PROOF_LAPSED: Kind.PROOF_LAPSED,
+    Topic.PROOF_RESTORED: Kind.PROOF_RESTORED,
+    Topic.CONSENT_SUSPENDED: Kind.CONSENT_SUSPENDED,
+    Topic.GRACE_ENDED: Kind.CONSENT_SUSPENDED,
+    Topic.CONSENT_RESTORED: Kind.CONSENT_RESTORED,
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from indexes.upstream.http import user_agent
+from indexes.upstream.exchange import user_agent
 from portal.errors import EvidenceUnreachable
 from portal.ownership.conf import ownership_config
 
