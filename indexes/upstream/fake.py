@@ -40,7 +40,7 @@ from indexes.upstream.base import (
     UpstreamUnreachable,
 )
 
-RETRY_AFTER = 7
+RETRY_AFTER = 1
 """Seconds, with every 429."""
 UPLOADED_AT = datetime(2020, 1, 1, tzinfo=UTC)
 
