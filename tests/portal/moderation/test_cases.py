@@ -13,6 +13,7 @@ from portal.accounts.scopes import Scope
 from portal.accounts.services import authenticate_token, issue_token, may_act
 from portal.audit.verify import database_mismatches
 from portal.consent.services import revoke_consent
+from portal.consent.suspension import hold_to_proofs
 from portal.errors import (
     AnotherModeratorNeeded,
     AppealedAlready,
@@ -44,6 +45,7 @@ from portal.moderation.people import is_moderator
 from portal.moderation.proceedings import APPEAL_WITHIN, DUE_WITHIN, CaseKind
 from portal.notices.models import Notice
 from portal.notices.services import path_of
+from portal.ownership.models import Proof, ProofState
 from tests.portal.people import AT, LATER, add_factor, consent, live_permits, make_user
 from tests.portal.web.scenes import make_build
 
@@ -354,6 +356,21 @@ def test_a_consent_taken_back_meanwhile_stays_so(
     revoke_consent(consent=given, user=maintainer, afterwards="keep", reason="", at=LATER)
     services.undo(case=case, by=ben, reason="Settled.", at=LATER)
     assert not live_permits(docopt)
+
+
+def test_a_proof_that_comes_back_does_not_end_what_moderators_hold(
+    case_about, docopt, proof, *, maintainer, ann, ben
+):
+    given = consent(maintainer, docopt)
+    case = case_about(given)
+    Proof.objects.filter(pk=proof.pk).update(state=ProofState.LAPSED)
+    hold_to_proofs(project=docopt, at=LATER)
+    decided(case, ann, "suspend-consents")
+    Proof.objects.filter(pk=proof.pk).update(state=ProofState.PROVEN)
+    hold_to_proofs(project=docopt, at=LATER)
+    assert not live_permits(docopt)
+    services.undo(case=case, by=ben, reason="Settled.", at=LATER)
+    assert len(live_permits(docopt)) == 1
 
 
 def test_of_two_suspensions_the_last_gives_back(case_about, *, docopt, proof, maintainer, ann, ben):
