@@ -14,6 +14,7 @@ app.autodiscover_tasks(
         "indexes",
         "portal.consent",
         "portal.ledger",
+        "portal.moderation",
         "portal.notices",
         "portal.ownership",
         "portal.requests",

@@ -348,6 +348,179 @@ class NotYourConsent(PortalError):
         )
 
 
+class ConsentsSuspended(PortalError):
+    """Moderators suspended what was given, and nothing new is taken meanwhile."""
+
+    code = "consents-suspended"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"Moderators have suspended the consents for {project}, so no new one is taken now."
+            " It is their turn; if you were told of their decision, you can appeal there."
+        )
+
+
+# Moderation.
+
+
+class YankedByModerators(PortalError):
+    code = "yanked-by-moderators"
+
+    def __init__(self, project: str, filename: str) -> None:
+        self.project = project
+        self.filename = filename
+        super().__init__(
+            f"{filename} of {project} was yanked by moderators, in a case of theirs, so only they"
+            " take that back. If you were told of their decision, you can appeal there."
+        )
+
+
+class ModeratorNeeded(PortalError):
+    code = "moderator-needed"
+
+    def __init__(self, case: str) -> None:
+        self.case = case
+        super().__init__(
+            f"Nothing was changed in {case}: that is for moderators of this deployment, signed in"
+            " with a second factor."
+        )
+
+
+class AnotherModeratorNeeded(PortalError):
+    """Of the rule of two: who decided does not approve it, nor answer an appeal against it."""
+
+    code = "another-moderator-needed"
+
+    def __init__(self, case: str, act: str) -> None:
+        self.case = case
+        self.act = act
+        super().__init__(
+            f"What was decided in {case} is {act} by another moderator than those who decided it:"
+            " it is their turn."
+        )
+
+
+class NotImpartial(PortalError):
+    code = "not-impartial"
+
+    def __init__(self, case: str) -> None:
+        self.case = case
+        super().__init__(
+            f"You have a stake in {case}, as its reporter, as an owner of the project or because it"
+            " is about you: it is another moderator's turn."
+        )
+
+
+class CaseNotReady(PortalError):
+    """The case is not where this act begins: somebody else was quicker, or a step is missing."""
+
+    code = "case-not-ready"
+
+    def __init__(self, case: str, act: str, state: str) -> None:
+        self.case = case
+        self.act = act
+        self.state = state
+        super().__init__(
+            f"Nothing was changed: {case} is {state.replace('-', ' ')}, so it cannot be {act} now."
+            " Reload the page, and look at what happened meanwhile."
+        )
+
+
+class CannotBeUndone(PortalError):
+    code = "cannot-be-undone"
+
+    def __init__(self, case: str) -> None:
+        self.case = case
+        super().__init__(f"What was done in {case} cannot be taken back: people have seen it.")
+
+
+class InvalidDecision(PortalError):
+    code = "invalid-decision"
+
+    def __init__(self, case: str, field: str, problem: str) -> None:
+        self.case = case
+        self.field = field
+        self.problem = problem
+        super().__init__(f"Nothing was decided in {case}: {problem}")
+
+
+class EvidenceRefused(PortalError):
+    code = "evidence-refused"
+
+    def __init__(self, case: str, problem: str) -> None:
+        self.case = case
+        self.problem = problem
+        super().__init__(f"Nothing was added to {case}: {problem}")
+
+
+class InvalidReport(PortalError):
+    code = "invalid-report"
+
+    def __init__(self, about: str, problem: str) -> None:
+        self.about = about
+        self.problem = problem
+        super().__init__(f"Your report on {about[:255]} was not sent: {problem}")
+
+
+class TooManyReports(PortalError):
+    code = "too-many-reports"
+
+    def __init__(self, about: str, *, is_signed_in: bool) -> None:
+        self.about = about
+        what_to_do = (
+            "try again in an hour."
+            if is_signed_in
+            else "try again in an hour, or sign in: who is signed in does not share in that."
+        )
+        super().__init__(
+            f"Your report on {about[:255]} was not sent: we got too many within this hour;"
+            f" {what_to_do}"
+        )
+
+
+class NotYoursToAppeal(PortalError):
+    code = "not-yours-to-appeal"
+
+    def __init__(self, case: str) -> None:
+        self.case = case
+        super().__init__(
+            f"An appeal against what was decided in {case} is for the people it concerns, who"
+            " were told of it: sign in as one of them."
+        )
+
+
+class AppealedAlready(PortalError):
+    code = "appealed-already"
+
+    def __init__(self, case: str) -> None:
+        self.case = case
+        super().__init__(
+            f"You have appealed against what was decided in {case} already, and each person does"
+            " so once. The answer is shown beside the decision."
+        )
+
+
+class AppealTooLate(PortalError):
+    code = "appeal-too-late"
+
+    def __init__(self, case: str) -> None:
+        self.case = case
+        super().__init__(
+            f"The time to appeal against what was decided in {case} is over. Moderators can still"
+            " undo it: write to the operators of this deployment."
+        )
+
+
+class InvalidAppeal(PortalError):
+    code = "invalid-appeal"
+
+    def __init__(self, case: str, problem: str) -> None:
+        self.case = case
+        self.problem = problem
+        super().__init__(f"Your appeal in {case} was not sent: {problem}")
+
+
 # Organisations.
 
 

@@ -18,10 +18,14 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUS_OF: Mapping[str, HTTPStatus] = {
     # What was sent cannot be used.
+    "evidence-refused": HTTPStatus.BAD_REQUEST,
+    "invalid-appeal": HTTPStatus.BAD_REQUEST,
     "invalid-consent": HTTPStatus.BAD_REQUEST,
     "invalid-index": HTTPStatus.BAD_REQUEST,
     "invalid-organisation": HTTPStatus.BAD_REQUEST,
+    "invalid-decision": HTTPStatus.BAD_REQUEST,
     "invalid-project-name": HTTPStatus.BAD_REQUEST,
+    "invalid-report": HTTPStatus.BAD_REQUEST,
     "invalid-specifiers": HTTPStatus.BAD_REQUEST,
     "invalid-token": HTTPStatus.BAD_REQUEST,
     "invalid-username": HTTPStatus.BAD_REQUEST,
@@ -44,9 +48,13 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     # Somebody else's turn, or another step first.
     "administrator-needed": HTTPStatus.FORBIDDEN,
     "another-administrator-needed": HTTPStatus.FORBIDDEN,
+    "another-moderator-needed": HTTPStatus.FORBIDDEN,
     "consent-needed": HTTPStatus.FORBIDDEN,
     "development-only": HTTPStatus.FORBIDDEN,
+    "moderator-needed": HTTPStatus.FORBIDDEN,
+    "not-impartial": HTTPStatus.FORBIDDEN,
     "not-your-consent": HTTPStatus.FORBIDDEN,
+    "not-yours-to-appeal": HTTPStatus.FORBIDDEN,
     "proof-needed": HTTPStatus.FORBIDDEN,
     "role-needed": HTTPStatus.FORBIDDEN,
     "unknown-project": HTTPStatus.NOT_FOUND,
@@ -54,6 +62,10 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "agreement-changed": HTTPStatus.CONFLICT,
     "agreement-not-accepted": HTTPStatus.CONFLICT,
     "append-only": HTTPStatus.CONFLICT,
+    "appeal-too-late": HTTPStatus.CONFLICT,
+    "appealed-already": HTTPStatus.CONFLICT,
+    "cannot-be-undone": HTTPStatus.CONFLICT,
+    "case-not-ready": HTTPStatus.CONFLICT,
     "consent-ended": HTTPStatus.CONFLICT,
     "nothing-to-replay": HTTPStatus.CONFLICT,
     "index-name-taken": HTTPStatus.CONFLICT,
@@ -63,10 +75,13 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "not-yankable": HTTPStatus.CONFLICT,
     "organisation-taken": HTTPStatus.CONFLICT,
     "proof-method-closed": HTTPStatus.CONFLICT,
+    "consents-suspended": HTTPStatus.CONFLICT,
     "username-taken": HTTPStatus.CONFLICT,
+    "yanked-by-moderators": HTTPStatus.CONFLICT,
     # Later, or slower.
     "checked-just-now": HTTPStatus.TOO_MANY_REQUESTS,
     "too-many-lookups": HTTPStatus.TOO_MANY_REQUESTS,
+    "too-many-reports": HTTPStatus.TOO_MANY_REQUESTS,
     # Upstream, storage, and whom we ask for evidence.
     "upstream-doubtful": HTTPStatus.BAD_GATEWAY,
     "upstream-invalid": HTTPStatus.BAD_GATEWAY,

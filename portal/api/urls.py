@@ -18,6 +18,7 @@ from portal.api.development import DevelopmentSignInViewSet
 from portal.api.files import FileViewSet, ProvenanceKeyViewSet
 from portal.api.ledger import CheckpointViewSet, LedgerViewSet, PublicLedgerViewSet
 from portal.api.me import MeViewSet
+from portal.api.moderation import CaseViewSet, DecisionViewSet, ReportViewSet
 from portal.api.organisations import (
     IndexViewSet,
     MemberViewSet,
@@ -71,10 +72,17 @@ urlpatterns = [
     path("builds/", BuildViewSet.as_view(LIST)),
     path("builds/<uuid:pk>/", BuildViewSet.as_view(RETRIEVE)),
     path("builds/<uuid:pk>/log/", BuildViewSet.as_view({"get": "log"})),
+    path("cases/", CaseViewSet.as_view(LIST)),
     path("consents/<uuid:pk>/", ConsentViewSet.as_view(RETRIEVE)),
     path(
         "consents/<uuid:pk>/revocation/",
         ConsentViewSet.as_view({"get": "revocation", "post": "revoke"}),
+    ),
+    path("decisions/", DecisionViewSet.as_view(LIST)),
+    path("decisions/<uuid:pk>/", DecisionViewSet.as_view(RETRIEVE)),
+    path(
+        "decisions/<uuid:pk>/appeal/",
+        DecisionViewSet.as_view({"get": "appeal", "post": "make_appeal"}),
     ),
     path("files/", FileViewSet.as_view(LIST)),
     path("files/<str:filename>/", FileViewSet.as_view(RETRIEVE)),
@@ -120,6 +128,8 @@ urlpatterns = [
     path("proofs/<uuid:pk>/token/", TokenOfProofViewSet.as_view({"post": "bring"})),
     path("provenance/key/", ProvenanceKeyViewSet.as_view(LIST)),
     path("register/", RegisterViewSet.as_view(LIST)),
+    path("reports/", ReportViewSet.as_view(LIST_AND_CREATE)),
+    path("reports/<uuid:pk>/", ReportViewSet.as_view(RETRIEVE)),
     path("requests/", RequestViewSet.as_view(LIST_AND_CREATE)),
     path("requests/<uuid:pk>/", RequestViewSet.as_view(RETRIEVE)),
     path("schema/", committed_schema),

@@ -40,6 +40,22 @@ TABLES: Mapping[str, Table] = {
     "notices.Delivery": Table(by_user=("notice__person",)),
     "notices.Preference": Table(by_user=("person",)),
     "notices.Webhook": Table(by_user=("person",), leaves_out=("secret",)),
+    "moderation.Report": Table(by_user=("reporter",)),
+    "moderation.Case": Table(by_user=("account",), leaves_out=("assignee_id",)),
+    "moderation.Decision": Table(
+        by_user=("told",),
+        leaves_out=(
+            "decided_by_id",
+            "approved_by_id",
+            "carried_out_by_id",
+            "ended_by_id",
+            "effects",
+        ),
+    ),
+    "moderation.Appeal": Table(
+        by_user=("by",), leaves_out=("decided_by_id", "approved_by_id", "answered_by_id")
+    ),
+    "moderation.Ban": Table(by_user=("account",)),
     "builds.RecipeEdit": Table(by_name=("by",)),
     "builds.LearntRule": Table(by_name=("by",)),
     "builds.Replay": Table(by_name=("by",)),
@@ -50,6 +66,9 @@ TABLES: Mapping[str, Table] = {
 NOT_EXPORTED: Mapping[str, str] = {
     "admin.LogEntry": "The admin's own log of staff at work; what it did is in the ledger.",
     "accounts.User_groups": "Which powers staff were given: the operator's, not theirs.",
+    "moderation.Decision_told": "Who was told of a decision; it is in there with the decision.",
+    "moderation.Evidence": "What moderators collect at work; who did is no fact about them.",
+    "moderation.Note": "What moderators tell each other at work.",
     "accounts.User_user_permissions": "Which powers staff were given: the operator's, not theirs.",
 }
 """Models that point to a person and are left out, and why."""

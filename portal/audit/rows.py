@@ -10,6 +10,7 @@ from indexes.models import File, Project
 from portal.accounts.models import ApiToken
 from portal.consent.models import Consent
 from portal.ledger.replay import LIVE, States, Subject, moment
+from portal.moderation.models import Ban, ConsentHold, Decision
 from portal.ownership.models import Proof
 
 _CHUNK = 2000
@@ -20,7 +21,20 @@ type Rows = Iterator[tuple[Subject, dict[str, Any]]]
 
 def actual_states() -> States:
     """Every row that entries speak of, in one query a table."""
-    tables = (_consents, _permits, _proofs, _builds, _files, _projects, _recipes, _rules, _tokens)
+    tables = (
+        _consents,
+        _permits,
+        _proofs,
+        _builds,
+        _files,
+        _projects,
+        _recipes,
+        _rules,
+        _tokens,
+        _decisions,
+        _holds,
+        _bans,
+    )
     return {subject: state for table in tables for subject, state in table()}
 
 
@@ -156,6 +170,47 @@ def _tokens() -> Rows:
                 "scopes": token.scopes,
                 "expires_at": _moment(token.expires_at),
                 "is_revoked": token.revoked_at is not None,
+            },
+        )
+
+
+def _decisions() -> Rows:
+    decisions = Decision.objects.select_related("case__project", "decided_by", "approved_by")
+    for decision in decisions.iterator(chunk_size=_CHUNK):
+        yield (
+            Subject("decision", str(decision.pk)),
+            {
+                "project": decision.case.project.name,
+                "action": decision.action,
+                "reason": decision.reason,
+                "decided_by": decision.decided_by.username,
+                "approved_by": decision.approved_by.username if decision.approved_by else None,
+                "is_carried_out": decision.carried_out_at is not None,
+                "is_ended": decision.ended_at is not None,
+            },
+        )
+
+
+def _holds() -> Rows:
+    for hold in ConsentHold.objects.select_related("project").iterator(chunk_size=_CHUNK):
+        yield (
+            Subject("hold", str(hold.pk)),
+            {
+                "project": hold.project.name,
+                "decision": str(hold.decision_id),
+                "is_lifted": hold.lifted_at is not None,
+            },
+        )
+
+
+def _bans() -> Rows:
+    for ban in Ban.objects.select_related("account").iterator(chunk_size=_CHUNK):
+        yield (
+            Subject("ban", str(ban.pk)),
+            {
+                "project": "",
+                "user": ban.account.username,
+                "is_lifted": ban.lifted_at is not None,
             },
         )
 

@@ -256,11 +256,70 @@ def _token_revoked(act: Act) -> _Effects:
     yield Subject("token", act.facts["token"]), {"is_revoked": True}
 
 
+def _case_decided(act: Act) -> _Effects:
+    yield (
+        Subject("decision", act.facts["decision"]),
+        _named(act, "action", "reason")
+        | {
+            "project": act.project,
+            "decided_by": act.actor,
+            "approved_by": None,
+            "is_carried_out": False,
+            "is_ended": False,
+        },
+    )
+
+
+def _decision_approved(act: Act) -> _Effects:
+    yield Subject("decision", act.facts["decision"]), {"approved_by": act.actor}
+
+
+def _decision_carried_out(act: Act) -> _Effects:
+    yield Subject("decision", act.facts["decision"]), {"is_carried_out": True}
+
+
+def _decision_ended(act: Act) -> _Effects:
+    yield Subject("decision", act.facts["decision"]), {"is_ended": True}
+
+
+def _consents_held(act: Act) -> _Effects:
+    for number in act.facts["holds"]:
+        yield (
+            Subject("hold", str(number)),
+            _named(act, "decision") | {"project": act.project, "is_lifted": False},
+        )
+
+
+def _consents_released(act: Act) -> _Effects:
+    for number in act.facts["holds"]:
+        yield Subject("hold", str(number)), {"is_lifted": True}
+
+
+def _account_banned(act: Act) -> _Effects:
+    yield (
+        Subject("ban", str(act.facts["ban"])),
+        _named(act, "user") | {"project": "", "is_lifted": False},
+    )
+
+
+def _account_unbanned(act: Act) -> _Effects:
+    yield Subject("ban", str(act.facts["ban"])), {"is_lifted": True}
+
+
 EFFECTS: Mapping[str, Callable[[Act], _Effects]] = {
+    "account-banned": _account_banned,
+    "account-unbanned": _account_unbanned,
     "build-ended": _build_ended,
     "build-queued": _build_queued,
+    "case-decided": _case_decided,
     "consent-given": _consent_given,
     "consent-revoked": _consent_revoked,
+    "consents-held": _consents_held,
+    "consents-released": _consents_released,
+    "decision-approved": _decision_approved,
+    "decision-carried-out": _decision_carried_out,
+    "decision-dropped": _decision_ended,
+    "decision-undone": _decision_ended,
     "file-published": _file_published,
     "files-decided": _files_decided,
     "permit-issued": _permit_issued,

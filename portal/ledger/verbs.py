@@ -24,9 +24,17 @@ _RELEASE = ("build", "version", "target")
 _SCOPE = ("specifiers", "targets", "channels", "expires_at")
 
 VERBS: Mapping[str, Verb] = {
+    "account-banned": Verb("an account was banned"),
+    "account-unbanned": Verb("the ban of an account was lifted"),
+    "appeal-answered": Verb("an appeal was answered", ("is_granted",)),
+    "appeal-made": Verb("somebody appealed"),
     "build-ended": Verb("a build ended", (*_RELEASE, "state", "outcome")),
     "build-queued": Verb("a build was queued", (*_RELEASE, "sdist_sha256")),
     "build-started": Verb("a build was started", (*_RELEASE, "attempt", "builder")),
+    "case-assigned": Verb("a case was given to a moderator"),
+    "case-closed": Verb("a case was closed"),
+    "case-decided": Verb("moderators decided", ("action",)),
+    "case-reported": Verb("something was reported"),
     "consent-given": Verb(
         "consent was given",
         ("capacity", "agreements", "covers_new_releases", "licence_expression", *_SCOPE),
@@ -35,6 +43,13 @@ VERBS: Mapping[str, Verb] = {
         "consent was taken back",
         ("afterwards", "permits", "builds_cancelled", "files_withdrawn"),
     ),
+    "consents-held": Verb("moderators suspended consents", ("permits", "builds_cancelled")),
+    "consents-released": Verb("moderators ended a suspension of consents", ("permits",)),
+    "decision-approved": Verb("a second moderator approved a decision", ("action",)),
+    "decision-carried-out": Verb("a decision of moderators was carried out", ("action",)),
+    "decision-dropped": Verb("a decision of moderators was dropped", ("action",)),
+    "decision-undone": Verb("a decision of moderators was undone", ("action",)),
+    "evidence-added": Verb("evidence was added to a case"),
     "file-published": Verb("a wheel was published", ("filename", "sha256", "build")),
     "files-decided": Verb("a standing of wheels was decided", ("filenames", "decision", "reason")),
     "permit-issued": Verb("a permit was issued", _SCOPE),

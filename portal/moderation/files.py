@@ -10,12 +10,14 @@ from indexes.models import File, Project
 from indexes.services.standing import decide
 from portal.accounts.models import User
 from portal.accounts.services import is_administrator
-from portal.errors import NotYankable, NotYankedHere, ProofNeeded, ReasonNeeded
+from portal.errors import NotYankable, NotYankedHere, ProofNeeded, ReasonNeeded, YankedByModerators
 from portal.ledger.services import record
 from portal.ownership.services import has_proof
 from portal.requests.services import replan_project
 
 REASON_LENGTH = 1000
+BY_MODERATORS = "Decided by moderators"
+"""Begins the reason of what is decided in a case: that alone is undone and restored in cases."""
 
 
 def may_yank(*, user: User, project: Project, at: datetime) -> bool:
@@ -56,11 +58,13 @@ def unyank_file(*, user: User, file: File, at: datetime) -> File:
     """Take a yank of ours back; what upstream yanked stays so.
 
     A build that was to take its place goes on, and its wheel is preferred then. Raises
-    `ProofNeeded`, `NotYankedHere`.
+    `ProofNeeded`, `NotYankedHere`, `YankedByModerators`.
     """
     file = _held(user, file, at)
     if file.decision != Decision.YANKED:
         raise NotYankedHere(file.project.name, file.filename)
+    if file.decision_reason.startswith(BY_MODERATORS):
+        raise YankedByModerators(file.project.name, file.filename)
     reason = file.decision_reason
     decide(files=_alone(file), decision=None, reason="", at=at)
     facts = {"filename": file.filename, "was": reason}

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     PROOF_LAPSING = "proof-lapsing"
     PROOF_LAPSED = "proof-lapsed"
     PROOF_RESTORED = "proof-restored"
+    MODERATED = "moderated"
 
     @property
     def label(self) -> str:
@@ -48,6 +49,7 @@ _LABELS: Mapping[Kind, str] = {
     Kind.PROOF_LAPSING: "A proof of yours is about to lapse",
     Kind.PROOF_LAPSED: "A proof no longer holds",
     Kind.PROOF_RESTORED: "A proof holds again",
+    Kind.MODERATED: "Moderators decide something that concerns you",
 }
 _NOT_MAILED = frozenset({Kind.BUILD_FINISHED, Kind.BUILD_FAILED})
 """A request can come to a hundred builds."""
@@ -163,5 +165,9 @@ _PHRASES: Mapping[Kind, tuple[str, str]] = {
     Kind.PROOF_RESTORED: (
         "{project}: a proof holds again",
         "What proves an owner of {project} is there again.",
+    ),
+    Kind.MODERATED: (
+        "{project}: moderators have decided",
+        "You are told because it concerns you.",
     ),
 }

@@ -274,6 +274,8 @@ def path_of(notice: Notice) -> str:
             return reverse("web:build", args=[about["build"]])
         case Kind.PROOF_LAPSING:
             return reverse("web:prove", args=[project])
+        case Kind.MODERATED if about.get("path"):
+            return str(about["path"])
         case _:
             return reverse("web:ledger", args=[project])
 

@@ -91,6 +91,7 @@ INSTALLED_APPS = [
     "portal.notices",
     "portal.audit",
     "portal.organisations",
+    "portal.moderation",
     "portal.api",
     "portal.web",
     "builds",
@@ -271,6 +272,7 @@ CELERY_BEAT_SCHEDULE = {
     "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 60.0},
     "learn-licences": {"task": "indexes.learn_licences", "schedule": 300.0},
     "replan": {"task": "portal.replan_requests", "schedule": 300.0},
+    "close-cases": {"task": "portal.close_due_cases", "schedule": 3600.0},
     "end-development": {"task": "portal.end_development_permits", "schedule": 300.0},
     "checkpoint": {"task": "portal.make_checkpoint", "schedule": 900.0},
     "deliver-notices": {"task": "portal.deliver_notices", "schedule": 15.0},
@@ -346,6 +348,10 @@ AFFINEUR_FARM_RETRIES = 5
 # Times in a minute that upstream is asked for projects we have never seen: for all visitors
 # together, and for each person who is signed in.
 AFFINEUR_LOOKUPS_PER_MINUTE = 30
+# Reports to moderators taken in an hour: of each person who is signed in, and of all visitors
+# together.
+AFFINEUR_REPORTS_PER_HOUR = 20
+AFFINEUR_REPORTS_OF_VISITORS_PER_HOUR = 60
 # Seconds after which a project that upstream did not answer for stops listing files of ours.
 AFFINEUR_UNVERIFIED_SECONDS = int(os.environ.get("AFFINEUR_UNVERIFIED_SECONDS", "21600"))
 # Requests a second that the watchers of all hosts together make upstream, at most.

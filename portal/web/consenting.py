@@ -253,6 +253,7 @@ def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         "consent": found,
         "suspension": open_suspension(found),
         "texts": [(each, with_hash(each["sha256"])) for each in found.agreements],
+        "is_held": found.holds.filter(lifted_at=None).exists(),
         "now": timezone.now(),
     }
     return render(request, "web/consent.html", context)

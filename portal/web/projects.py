@@ -14,6 +14,7 @@ from indexes.domain.names import parse_project_name
 from indexes.models import File, Project
 from portal.consent.services import live_consents
 from portal.moderation.files import may_yank
+from portal.moderation.holds import is_suspended
 from portal.ownership.services import has_proof
 from portal.requests.services import demand
 from portal.web.addresses import file_url, overlay_url
@@ -36,6 +37,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
         "matrix": matrix_of(covered, opened=request.GET.get("minor", "")),
         "statuses": list(CellStatus),
         "consents": live_consents(project, at=now),
+        "is_suspended": is_suspended(project),
         "demand": demand(project),
         "install": _install(project, covered),
     }

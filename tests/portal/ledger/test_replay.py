@@ -25,6 +25,8 @@ def acts(draw) -> Act:
         "decision": draw(texts),
         "version": draw(st.sampled_from(IDS)),
         "rule": draw(st.sampled_from(IDS)),
+        "holds": draw(st.lists(st.sampled_from(IDS), max_size=3)),
+        "ban": draw(st.sampled_from(IDS)),
     }
     project = draw(st.sampled_from(PROJECTS))
     return Act(draw(st.integers(1, 99)), draw(texts), verb, project, facts)

@@ -1,0 +1,159 @@
+"""Actions on wheels of ours: standings are decided by `indexes`, which changes the pages too."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from typing import ClassVar
+
+from django.db.models import Q
+
+from indexes.domain.status import Decision as Standing
+from indexes.models import File
+from indexes.models.file import FileQuerySet
+from indexes.services.standing import decide
+from portal.moderation.actions.base import Action, Effects, counted
+from portal.moderation.actions.names import ActionName
+from portal.moderation.files import BY_MODERATORS, yank_file
+from portal.moderation.models import Case, Decision
+
+_STILL = {
+    Standing.YANKED: "installed by nobody who does not name its version",
+    Standing.WITHDRAWN: "off the index; lock files that name it still resolve",
+    Standing.QUARANTINED: "off the index and not downloadable; lock files that name it fail",
+}
+_WEAKER = {
+    standing: [each.value for each in list(Standing)[: list(Standing).index(standing)]]
+    for standing in Standing
+}
+
+
+class _TakeFiles(Action):
+    standing: ClassVar[Standing]
+    way_back = "Undo it, and the files stand as they did before."
+
+    def files(self, case: Case) -> FileQuerySet:
+        """Those it would change: what is decided more strongly already stays so."""
+        return _of_case(case).filter(Q(decision="") | Q(decision__in=_WEAKER[self.standing]))
+
+    def will(self, case: Case, *, at: datetime) -> list[str]:  # noqa: ARG002  # others need the time
+        files = self.files(case)
+        listed = files.on_pages().count()
+        return [
+            f"{counted(files.count(), 'wheel')} will be {self.standing}: {_STILL[self.standing]}.",
+            f"Of these, {listed:,} can be found on index pages now.",
+        ]
+
+    def carry_out(self, decision: Decision, *, at: datetime) -> Effects:
+        before = _standings(self.files(decision.case))
+        decide(
+            files=_named(before),
+            decision=self.standing,
+            reason=_reason(decision),
+            at=at,
+        )
+        return {"files": before}
+
+    def undo(self, decision: Decision, *, at: datetime) -> None:
+        _put_back(decision, only=Q(decision_reason=_reason(decision)), at=at)
+
+
+class _TakeFile(_TakeFiles):
+    def fits(self, case: Case) -> bool:
+        return case.file is not None and self.files(case).exists()
+
+
+class YankFile(_TakeFile):
+    name = ActionName.YANK_FILE
+    standing = Standing.YANKED
+
+    def carry_out(self, decision: Decision, *, at: datetime) -> Effects:
+        """Raises what `yank_file` raises."""
+        file, by = decision.case.file, decision.carried_out_by
+        assert file is not None  # noqa: S101  # it fits
+        assert by is not None  # noqa: S101  # it is being carried out
+        before = _standings(self.files(decision.case))
+        yank_file(user=by, file=file, reason=_reason(decision), rebuild=False, at=at)
+        return {"files": before}
+
+
+class WithdrawFile(_TakeFile):
+    name = ActionName.WITHDRAW_FILE
+    standing = Standing.WITHDRAWN
+
+
+class QuarantineFile(_TakeFile):
+    name = ActionName.QUARANTINE_FILE
+    standing = Standing.QUARANTINED
+
+
+class WithdrawAll(_TakeFiles):
+    name = ActionName.WITHDRAW_ALL
+    standing = Standing.WITHDRAWN
+
+    def fits(self, case: Case) -> bool:
+        return self.files(case).exists()
+
+    def files(self, case: Case) -> FileQuerySet:
+        of_project = File.objects.filter(project=case.project)
+        return of_project.filter(Q(decision="") | Q(decision__in=_WEAKER[self.standing]))
+
+
+class RestoreFiles(Action):
+    name = ActionName.RESTORE_FILES
+    way_back = "Undo it, and what moderators had decided of the files stands again."
+
+    def fits(self, case: Case) -> bool:
+        return self._files(case).exists()
+
+    def will(self, case: Case, *, at: datetime) -> list[str]:  # noqa: ARG002  # others need the time
+        number = self._files(case).count()
+        return [
+            (
+                f"What moderators decided of {counted(number, 'wheel')} is taken back. What"
+                " upstream or the project's owners decided stays."
+            )
+        ]
+
+    def carry_out(self, decision: Decision, *, at: datetime) -> Effects:
+        before = _standings(self._files(decision.case))
+        decide(files=_named(before), decision=None, reason="", at=at)
+        return {"files": before}
+
+    def undo(self, decision: Decision, *, at: datetime) -> None:
+        _put_back(decision, only=Q(decision=""), at=at)
+
+    def _files(self, case: Case) -> FileQuerySet:
+        return _of_case(case).filter(decision_reason__startswith=BY_MODERATORS)
+
+
+def _of_case(case: Case) -> FileQuerySet:
+    files = File.objects.filter(project=case.project)
+    return files.filter(pk=case.file_id) if case.file_id else files
+
+
+type _Standings = list[list[str]]
+"""[filename, decision, reason] of each."""
+
+
+def _standings(files: FileQuerySet) -> _Standings:
+    rows = files.order_by("filename").values_list("filename", "decision", "decision_reason")
+    return [list(row) for row in rows]
+
+
+def _named(standings: Collection[list[str]]) -> FileQuerySet:
+    return File.objects.filter(filename__in=[filename for filename, _, _ in standings])
+
+
+def _put_back(decision: Decision, *, only: Q, at: datetime) -> None:
+    """As they stood before; `only` are those that nobody has decided about since."""
+    alike: dict[tuple[str, str], _Standings] = defaultdict(list)
+    for row in decision.effects["files"]:
+        alike[row[1], row[2]].append(row)
+    for (standing, reason), rows in alike.items():
+        before = Standing(standing) if standing else None
+        decide(files=_named(rows).filter(only), decision=before, reason=reason, at=at)
+
+
+def _reason(decision: Decision) -> str:
+    """What installers and the file's page show."""
+    return f"{BY_MODERATORS}, case {str(decision.case_id)[:8]}: {decision.reason}"
