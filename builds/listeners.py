@@ -45,7 +45,7 @@ def _cancel_releases(project: Project, versions: Sequence[str], what: str) -> No
 def _cancel(builds: QuerySet[Build], why: str) -> None:
     cancel_builds(
         builds=builds,
-        reason=f"{why}: nothing of it is built. There is nothing for you to do.",
-        outcome=Outcome.CANCELLED,
+        reason=f"{why}: nothing of it is built. Once it is there again, ask for it again.",
+        outcome=Outcome.TAKEN_BACK,
         at=timezone.now(),
     )

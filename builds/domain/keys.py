@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from builds.domain.outcomes import FARM_FAULTS
+from builds.domain.outcomes import FARM_FAULTS, Outcome
 from builds.domain.states import BuildState
 from builds.domain.ways import HOST, PORTABLE
 
@@ -46,13 +46,23 @@ FARM_FAULT_REST = timedelta(hours=1)
 """How long a build that was given up for faults of ours rests before it may be asked for again."""
 
 
-def stands(state: BuildState, *, outcome: str, ended_at: datetime | None, at: datetime) -> bool:
+def stands(
+    state: BuildState,
+    *,
+    outcome: str,
+    ended_at: datetime | None,
+    at: datetime,
+    is_asked: bool = True,
+) -> bool:
     """Whether a build is the answer to a request for the same work, or is to be queued again.
 
     A package's own failure stands; ours does after a rest no more. What was cancelled, or served
-    by something else, has not been answered.
+    by something else, has not been answered; but what upstream took back is not built again by
+    itself, unless it `is_asked` for by somebody.
     """
     match state:
+        case BuildState.CANCELLED if outcome == Outcome.TAKEN_BACK:
+            return not is_asked
         case BuildState.CANCELLED | BuildState.COVERED:
             return False
         case BuildState.FAILED if outcome in FARM_FAULTS:

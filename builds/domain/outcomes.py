@@ -33,6 +33,7 @@ class Outcome(StrEnum):
     # Somebody's say-so.
     CANCELLED = "cancelled"
     PERMIT_GONE = "permit-gone"
+    TAKEN_BACK = "taken-back"
 
     # The distribution's.
     SDIST_TOO_LARGE = "sdist-too-large"
@@ -69,7 +70,7 @@ class Outcome(StrEnum):
 
     @property
     def turn(self) -> Turn:
-        if self in {Outcome.BUILT, Outcome.COVERED, Outcome.CANCELLED, Outcome.PERMIT_GONE}:
+        if self in {Outcome.BUILT, Outcome.COVERED, *CANCELLATIONS}:
             return Turn.NOBODY
         if self in FARM_FAULTS:
             return Turn.FARM
@@ -89,6 +90,9 @@ FARM_FAULTS = frozenset(
         Outcome.UPLOAD_FAILED,
     }
 )
+
+CANCELLATIONS = frozenset({Outcome.CANCELLED, Outcome.PERMIT_GONE, Outcome.TAKEN_BACK})
+"""Ends by somebody's say-so."""
 
 LIMITS = frozenset(
     {
@@ -127,6 +131,10 @@ SENTENCES: Mapping[Outcome, str] = {
         "The farm tries again; there is nothing to do."
     ),
     Outcome.CANCELLED: "The build of {project} {version} for {target} was cancelled.",
+    Outcome.TAKEN_BACK: (
+        "Upstream took {project} {version} back, so nothing of it is built for {target}. Once it is"
+        " there again, ask for it again."
+    ),
     Outcome.PERMIT_GONE: (
         "The leave to build {project} {version} was taken back, so this build was stopped."
     ),

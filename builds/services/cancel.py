@@ -27,8 +27,8 @@ def cancel_builds(*, builds: QuerySet[Build], reason: str, outcome: Outcome, at:
 
     Their leases end with them: a builder that runs one hears so at its next poll, within a
     second, and kills the sandbox: so the number of queries hardly grows with the number of
-    builds, or a long queue would hold that back. `reason` is for people; `outcome` is CANCELLED
-    or PERMIT_GONE.
+    builds, or a long queue would hold that back. `reason` is for people; `outcome` is one
+    of `CANCELLATIONS`.
     """
     cancellable = sources_of(BuildState.CANCELLED, BUILD_TRANSITIONS)
     # One order for everyone, so that two of these cannot wait for each other.

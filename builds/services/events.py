@@ -16,7 +16,7 @@ from django.db.models import F
 
 from builds import dispatch
 from builds.domain.leases import lease_hash
-from builds.domain.outcomes import Outcome
+from builds.domain.outcomes import CANCELLATIONS, Outcome
 from builds.domain.stages import Stages, end_stages, start_stage
 from builds.domain.states import (
     ATTEMPT_TRANSITIONS,
@@ -181,7 +181,7 @@ def _outcome_of(event: Ended, report: dict[str, Any]) -> tuple[Outcome, str]:
         return Outcome.BUILDER_FAULT, f"A builder ended with {event.outcome!r:.60}: unheard of."
     if outcome is Outcome.BUILT and not _is_wheel(report.get("wheel")):
         return Outcome.BUILDER_FAULT, "A builder said it built a wheel, and did not say which."
-    if outcome in {Outcome.COVERED, Outcome.CANCELLED, Outcome.PERMIT_GONE}:
+    if outcome in {Outcome.COVERED, *CANCELLATIONS}:
         return Outcome.BUILDER_FAULT, f"A builder ended with {outcome.value}, not its to say."
     return outcome, message
 

@@ -210,20 +210,27 @@ def key_of(
 
 @transaction.atomic
 def request_builds(
-    *, project: Project, specifiers: str, targets: Sequence[str], at: datetime, priority: int = 0
+    *,
+    project: Project,
+    specifiers: str,
+    targets: Sequence[str],
+    at: datetime,
+    priority: int = 0,
+    is_asked: bool = True,
 ) -> Planned:
     """Queue a build for each gap that a permit covers, unless the same work is there already.
 
     The same work that waits, runs, was published, or failed by the project's own fault is the
-    answer. Without targets the deployment's own are meant. Raises `InvalidSpecifiers`,
-    `UnknownTarget`.
+    answer. Without targets the deployment's own are meant. It `is_asked` by a person, or by what
+    follows upstream, which brings nothing back that upstream took back. Raises
+    `InvalidSpecifiers`, `UnknownTarget`.
     """
     asked = wanted_targets(targets)
     # Planned one at a time for a project, so that two equal requests cannot miss each other.
     project = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     planned = _plan(project, specifiers, asked)
     works, uncovered = permitted_works(project, planned.gaps, priority=priority, at=at)
-    builds = queue_works(project, works, at=at) if works else ()
+    builds = queue_works(project, works, at=at, is_asked=is_asked) if works else ()
     return Planned(builds, planned.served, planned.refusals, uncovered)
 
 
@@ -286,7 +293,9 @@ def permitted_works(
     return works, tuple(uncovered)
 
 
-def queue_works(project: Project, works: Sequence[Work], *, at: datetime) -> tuple[Build, ...]:
+def queue_works(
+    project: Project, works: Sequence[Work], *, at: datetime, is_asked: bool = True
+) -> tuple[Build, ...]:
     """The builds that are this work, in its order; what has none yet is queued."""
     known = _Known(project, works)
     new: list[Build] = []
@@ -297,7 +306,11 @@ def queue_works(project: Project, works: Sequence[Work], *, at: datetime) -> tup
         if build is None:
             new.append(_new_build(project, work, at))
         elif not stands(
-            BuildState(build.state), outcome=build.outcome, ended_at=build.ended_at, at=at
+            BuildState(build.state),
+            outcome=build.outcome,
+            ended_at=build.ended_at,
+            at=at,
+            is_asked=is_asked,
         ):
             build.permit, build.priority = work.permit, work.priority
             build.sdist_url = work.sdist.url

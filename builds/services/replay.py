@@ -379,7 +379,9 @@ def _as_new_work(again: Sequence[Again], at: datetime) -> list[tuple[Build, str]
     queued: list[tuple[Build, str]] = []
     for group in by_project.values():
         before = {(each.build.version, each.build.target): each.before for each in group}
-        builds = queue_works(group[0].build.project, [each.work for each in group], at=at)
+        builds = queue_works(
+            group[0].build.project, [each.work for each in group], at=at, is_asked=False
+        )
         queued += [(build, before[build.version, build.target]) for build in builds]
     return queued
 

@@ -96,7 +96,7 @@ def replan_project(*, project: Project, at: datetime, why: str = "") -> int:
     for request in requests.prefetch_related("builds").order_by("created_at", "pk"):
         equal[request.fingerprint].append(request)
     for group in equal.values():
-        _plan(group, at=at, why=why)
+        _plan(group, at=at, why=why, is_asked=False)
     return sum(map(len, equal.values()))
 
 
@@ -178,11 +178,17 @@ def _project(name: NormalizedName, *, at: datetime) -> tuple[Project, bool]:
         return known, False
 
 
-def _plan(requests: Iterable[Request], *, at: datetime, why: str = "") -> None:
+def _plan(
+    requests: Iterable[Request], *, at: datetime, why: str = "", is_asked: bool = True
+) -> None:
     """Plan requests that are equal but for their users."""
     first, *others = requests
     planned = request_builds(
-        project=first.project, specifiers=first.specifiers, targets=first.targets, at=at
+        project=first.project,
+        specifiers=first.specifiers,
+        targets=first.targets,
+        at=at,
+        is_asked=is_asked,
     )
     for request in (first, *others):
         _apply(request, planned, at=at, why=why)

@@ -139,6 +139,35 @@ class TestPermitted:
         assert replan_requests(at=LATER) == 1
         assert {build.version for build in request.builds.all()} == {"0.6.2", "0.7"}
 
+    def test_a_new_release_is_planned_at_once(
+        self, stranger, upstream, monkeypatch, django_capture_on_commit_callbacks
+    ):
+        woken = []
+        monkeypatch.setattr("portal.requests.dispatch.replan", lambda: woken.append("replan"))
+        ask(stranger)
+        upstream.add_sdist("other", "1.0")
+        know("other")
+        upstream.add_sdist("other", "2.0")
+        upstream.add_sdist("docopt", "0.7")
+        with django_capture_on_commit_callbacks(execute=True):
+            know("other", at=LATER)
+            assert woken == []
+            know("docopt", at=LATER)
+        assert woken == ["replan"]
+
+    def test_what_upstream_took_back_is_built_when_somebody_asks_again(self, stranger, upstream):
+        request = ask(stranger)
+        upstream.add_project("docopt", status="quarantined")
+        know("docopt", at=LATER)
+        assert request.builds.get().outcome == Outcome.TAKEN_BACK
+        upstream.add_project("docopt", status="active")
+        cleared = LATER + timedelta(hours=1)
+        know("docopt", at=cleared)
+        replan_requests(at=cleared)
+        assert request.builds.get().state == "cancelled"
+        ask(stranger, at=cleared)
+        assert request.builds.get().state == "queued"
+
     def test_what_did_not_change_is_not_planned_again(self, stranger):
         ask(stranger)
         assert replan_requests(at=LATER) == 0
