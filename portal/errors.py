@@ -337,14 +337,169 @@ class ConsentEnded(PortalError):
         )
 
 
+class ConsentStands(PortalError):
+    """It is in a state in which this cannot be done to it."""
+
+    code = "consent-state"
+
+    def __init__(self, project: str, state: str) -> None:
+        self.project = project
+        self.state = state
+        super().__init__(
+            f"A consent for {project} is {state}, so this cannot be done to it now."
+            " Look at its page to see where it stands."
+        )
+
+
 class NotYourConsent(PortalError):
+    """`act` is what somebody wanted to do to it."""
+
     code = "not-your-consent"
+
+    def __init__(self, project: str, act: str = "revoke") -> None:
+        self.project = project
+        self.act = act
+        super().__init__(
+            f"{_WHO_MAY.get(act, _WHO_MAY['revoke']).format(project=project)}: prove that you own"
+            " it first."
+        )
+
+
+_WHO_MAY = {
+    "approve": "A consent for {project} is approved by another proven owner",
+    "ask": "A no for {project} is taken back by who said it, and by nobody else",
+    "delegate": "Who may act for {project} is said by its proven owners",
+    "object": "A consent for {project} is objected to by another proven owner",
+    "pause": "A consent for {project} is paused by a proven owner, or by somebody they named",
+    "relent": "An objection to a consent for {project} is taken back by who made it",
+    "rescope": "The scope of a consent for {project} is changed by who gave it",
+    "resume": "A pause of the consent for {project} is ended by a proven owner",
+    "revoke": "A consent for {project} is taken back by who gave it or by another proven owner",
+}
+
+
+class LicenceRefused(PortalError):
+    """We cannot do what the licence asks of who publishes."""
+
+    code = "licence-refused"
+
+    def __init__(self, project: str, expression: str, reason: str) -> None:
+        self.project = project
+        self.expression = expression
+        self.reason = reason
+        super().__init__(
+            f"Wheels of {project} cannot be published here under {expression}: {reason}."
+            " It is your turn: consent to building alone, or name the licence by its SPDX name."
+        )
+
+
+class ModificationNotAccepted(PortalError):
+    """A recipe changes what a build is given, and no live consent allows that."""
+
+    code = "modification-not-accepted"
 
     def __init__(self, project: str) -> None:
         self.project = project
         super().__init__(
-            f"A consent for {project} is taken back by who gave it or by another proven owner:"
-            " prove that you own it first."
+            f"No consent for {project} that holds accepts the agreement on repairing and patching,"
+            " so its recipe stays as it is. It is an owner's turn: consent to the texts of today."
+        )
+
+
+class RefusalStands(PortalError):
+    """An owner said no, and not to ask again."""
+
+    code = "refusal-stands"
+
+    def __init__(self, project: str, username: str, said_at: datetime) -> None:
+        self.project = project
+        self.said_at = said_at
+        super().__init__(
+            f"{username}, who owns {project}, said no on {said_at:%Y-%m-%d}, and not to be asked"
+            f" again: nothing of {project} is built here and no petition is taken. Only they can"
+            " take that back. Please do not press them."
+        )
+
+
+class InvalidDelegation(PortalError):
+    code = "invalid-delegation"
+
+    def __init__(self, project: str, problem: str) -> None:
+        self.project = project
+        self.problem = problem
+        super().__init__(f"Nobody was named for {project}: {problem}")
+
+
+class InvalidThreshold(PortalError):
+    code = "invalid-threshold"
+
+    def __init__(self, project: str, most: int) -> None:
+        self.project = project
+        self.most = most
+        super().__init__(
+            f"How many owners of {project} have to say yes is a number from 1 to {most}, or 0 for"
+            " all of them."
+        )
+
+
+class NoAddress(PortalError):
+    """Nothing in the metadata says whom to write to."""
+
+    code = "no-address"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"The metadata of the newest release of {project} names no e-mail address, so no link"
+            " can be sent. Sign in and prove that it is yours, or write to the operators of this"
+            " deployment."
+        )
+
+
+class LinkSentJustNow(PortalError):
+    code = "link-sent-just-now"
+
+    def __init__(self, project: str, until: datetime) -> None:
+        self.project = project
+        self.until = until
+        super().__init__(
+            f"A link for {project} was sent to the address in its metadata within the last day:"
+            f" look there. Another can be sent after {until:%Y-%m-%d %H:%M} UTC."
+        )
+
+
+class LinkInvalid(PortalError):
+    code = "link-invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link is none of ours, or older than a week. Have another sent on the project's"
+            " page."
+        )
+
+
+class NoOrganisation(PortalError):
+    """Upstream does not say that an organisation owns the project."""
+
+    code = "no-organisation"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"Upstream does not say that an organisation owns {project}, so there are no other"
+            " projects to consent to along with it. Give a consent for it alone."
+        )
+
+
+class LetterNotSent(PortalError):
+    """The mail server did not take it."""
+
+    code = "letter-not-sent"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"No mail could be sent for {project}: it is our turn. Try again in an hour."
         )
 
 

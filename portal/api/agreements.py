@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.api.base import ApiViewSet
-from portal.consent.agreements import current_agreements, with_hash
+from portal.consent.agreements import NEEDED, Agreement, current_agreements, with_hash
 
 
 class ClauseSerializer(serializers.Serializer[Any]):
@@ -25,6 +25,16 @@ class AgreementSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(help_text="Markdown.")
     sha256 = serializers.CharField(help_text="Of the text; what a consent names.")
     clauses = ClauseSerializer(many=True)
+    asks_again = serializers.BooleanField(
+        help_text="Whether who accepted an earlier version is asked to read this one."
+    )
+    needed_for = serializers.SerializerMethodField(
+        help_text="The channels that a consent can only have with it."
+    )
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_needed_for(self, agreement: Agreement) -> list[str]:
+        return [channel.value for channel, names in NEEDED.items() if agreement.name in names]
 
 
 class AgreementListSerializer(serializers.Serializer[Any]):

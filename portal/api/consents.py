@@ -16,9 +16,27 @@ from indexes.models import Project
 from portal.accounts.scopes import Scope
 from portal.api.base import ApiViewSet
 from portal.api.projects import IN_PATH, project_named
-from portal.consent.models import Afterwards, Capacity, Consent, Revocation, Suspension
-from portal.consent.services import give_consent, live_consents, preview_revocation, revoke_consent
+from portal.consent.agreements import all_agreements, to_read_again
+from portal.consent.models import (
+    Afterwards,
+    AskedBy,
+    Capacity,
+    Consent,
+    Revocation,
+    Suspension,
+)
+from portal.consent.services import (
+    change_scope,
+    facts_in,
+    give_consent,
+    live_consents,
+    preview_revocation,
+    revoke_consent,
+)
+from portal.consent.states import State, state_of
+from portal.consent.suspension import approve, object_to, pause, relent, resume
 
+STATES = [(state.value, state.label) for state in State]
 CHANNELS = [(channel.value, channel.label) for channel in Channel]
 
 
@@ -37,14 +55,16 @@ class GivenAgreementSerializer(AcceptedSerializer):
 class RevocationSerializer(serializers.ModelSerializer[Revocation]):
     class Meta:
         model = Revocation
-        fields = ["afterwards", "reason", "revoked_at"]
+        fields = ["afterwards", "reason", "revoked_at", "builds_cancelled", "files_withdrawn"]
         read_only_fields = fields
 
 
 class SuspensionSerializer(serializers.ModelSerializer[Suspension]):
+    """Something that holds a consent back. Who, and why, is for the project's owners."""
+
     class Meta:
         model = Suspension
-        fields = ["suspended_at", "grace_until", "withdrawn_at"]
+        fields = ["ground", "suspended_at", "grace_until", "withdrawn_at", "builds_cancelled"]
         read_only_fields = fields
 
 
@@ -58,8 +78,13 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
     )
     channels = serializers.ListField(child=serializers.ChoiceField(choices=CHANNELS))
     revocation = serializers.SerializerMethodField()
-    suspension = serializers.SerializerMethodField(
-        help_text="Set while it does not hold because its proof does not."
+    suspensions = serializers.SerializerMethodField(help_text="What holds it back now.")
+    state = serializers.SerializerMethodField(help_text="In one word; it holds when `live`.")
+    replaces = serializers.UUIDField(
+        source="replaces_id", allow_null=True, help_text="The consent whose scope this changed."
+    )
+    to_read_again = serializers.SerializerMethodField(
+        help_text="Agreements with a newer text that matters; the consent stays valid meanwhile."
     )
     is_live = serializers.SerializerMethodField()
     is_mine = serializers.SerializerMethodField(help_text="Whether you gave it.")
@@ -75,14 +100,20 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
             "agreements",
             "licence_expression",
             "licence_seen_in",
+            "licence_chosen",
+            "licence_class",
             "specifiers",
             "covers_new_releases",
             "targets",
             "channels",
+            "asked_by",
             "given_at",
             "expires_at",
+            "replaces",
+            "state",
+            "to_read_again",
             "revocation",
-            "suspension",
+            "suspensions",
             "is_live",
             "is_mine",
         ]
@@ -92,10 +123,18 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
         revocation = revocation_of(consent)
         return dict(RevocationSerializer(revocation).data) if revocation else None
 
-    @extend_schema_field(SuspensionSerializer(allow_null=True))
-    def get_suspension(self, consent: Consent) -> dict[str, Any] | None:
-        suspensions = [one for one in consent.suspensions.all() if one.lifted_at is None]
-        return dict(SuspensionSerializer(suspensions[0]).data) if suspensions else None
+    @extend_schema_field(SuspensionSerializer(many=True))
+    def get_suspensions(self, consent: Consent) -> list[dict[str, Any]]:
+        found = [one for one in consent.suspensions.all() if one.lifted_at is None]
+        return [dict(SuspensionSerializer(one).data) for one in found]
+
+    @extend_schema_field(serializers.ChoiceField(choices=STATES))
+    def get_state(self, consent: Consent) -> str:
+        return state_of(facts_in(consent), at=timezone.now()).value
+
+    def get_to_read_again(self, consent: Consent) -> list[str]:
+        texts = to_read_again(consent.agreements, all_agreements())
+        return [text.name for text in texts]
 
     def get_is_live(self, consent: Consent) -> bool:
         return consent.pk in self.context["live"]
@@ -104,9 +143,7 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
         return bool(consent.user_id == self.context["request"].user.pk)
 
 
-class ConsentWishSerializer(serializers.Serializer[dict[str, Any]]):
-    capacity = serializers.ChoiceField(choices=Capacity.choices)
-    accepted = AcceptedSerializer(many=True, allow_empty=False)
+class ScopeWishSerializer(serializers.Serializer[dict[str, Any]]):
     specifiers = serializers.CharField(
         required=False,
         default="",
@@ -128,7 +165,18 @@ class ConsentWishSerializer(serializers.Serializer[dict[str, Any]]):
         default=[channel.value for channel in Channel],
         allow_empty=False,
     )
+    asked_by = serializers.ChoiceField(
+        choices=AskedBy.choices,
+        required=False,
+        default=AskedBy.ANYONE.value,
+        help_text="Whose requests have wheels built.",
+    )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class ConsentWishSerializer(ScopeWishSerializer):
+    capacity = serializers.ChoiceField(choices=Capacity.choices)
+    accepted = AcceptedSerializer(many=True, allow_empty=False)
     licence_expression = serializers.CharField(
         required=False,
         default="",
@@ -145,6 +193,10 @@ class RevocationWishSerializer(serializers.Serializer[dict[str, Any]]):
     afterwards = serializers.ChoiceField(
         choices=Afterwards.choices, help_text="What becomes of the wheels that exist."
     )
+    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
+
+
+class ReasonSerializer(serializers.Serializer[dict[str, Any]]):
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
 
 
@@ -217,9 +269,77 @@ class ConsentViewSet(ApiViewSet):
         return Response(shown(pk, request), status=status.HTTP_201_CREATED)
 
 
+class ConsentActsViewSet(ApiViewSet):
+    """What is done to a consent, in force at once; each answers how it stands after."""
+
+    required_scope = Scope.CONSENT
+    pagination_class = None
+    serializer_class = ConsentSerializer
+
+    def get_queryset(self) -> QuerySet[Consent]:
+        return shown_consents()
+
+    @extend_schema(request=ReasonSerializer)
+    def pause(self, request: Request, pk: UUID) -> Response:
+        """Stop building for now. Wheels stay listed."""
+        pause(
+            consent=self.get_object(),
+            user=self.person,
+            reason=_reason(request),
+            at=timezone.now(),
+        )
+        return Response(shown(pk, request))
+
+    @extend_schema(request=None)
+    def resume(self, request: Request, pk: UUID) -> Response:
+        """End the pause."""
+        resume(consent=self.get_object(), user=self.person, at=timezone.now())
+        return Response(shown(pk, request))
+
+    @extend_schema(request=ReasonSerializer)
+    def object(self, request: Request, pk: UUID) -> Response:
+        """A co-owner's no: suspends it."""
+        object_to(
+            consent=self.get_object(),
+            user=self.person,
+            reason=_reason(request),
+            at=timezone.now(),
+        )
+        return Response(shown(pk, request))
+
+    @extend_schema(responses=ConsentSerializer)
+    def relent(self, request: Request, pk: UUID) -> Response:
+        """Take your objection back."""
+        relent(consent=self.get_object(), user=self.person, at=timezone.now())
+        return Response(shown(pk, request))
+
+    @extend_schema(request=None)
+    def approve(self, request: Request, pk: UUID) -> Response:
+        """A co-owner's yes, where several have to say it."""
+        approve(consent=self.get_object(), user=self.person, at=timezone.now())
+        return Response(shown(pk, request))
+
+    @extend_schema(request=ScopeWishSerializer, responses={201: ConsentSerializer})
+    def rescope(self, request: Request, pk: UUID) -> Response:
+        """Another scope: a new consent on the same agreements replaces this one."""
+        wish = ScopeWishSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        changed = change_scope(
+            consent=self.get_object(), user=self.person, at=timezone.now(), **wish.validated_data
+        )
+        return Response(shown(changed.pk, request), status=status.HTTP_201_CREATED)
+
+
+def _reason(request: Request) -> str:
+    wish = ReasonSerializer(data=request.data)
+    wish.is_valid(raise_exception=True)
+    reason: str = wish.validated_data["reason"]
+    return reason
+
+
 def shown_consents() -> QuerySet[Consent]:
-    consents = Consent.objects.select_related("project", "proof", "revocation")
-    return consents.prefetch_related("suspensions")
+    consents = Consent.objects.select_related("project", "proof", "revocation", "replaced_by")
+    return consents.prefetch_related("suspensions__by")
 
 
 def live_ids(project: Project) -> frozenset[UUID]:

@@ -14,9 +14,13 @@ from portal.api.consents import GivenAgreementSerializer
 from portal.api.ledger import OF_PROJECT, project_asked_for
 from portal.audit.register import consents_ever_given, registered
 from portal.consent.models import Capacity, Consent
+from portal.consent.states import State
 
 CHANNELS = [(channel.value, channel.label) for channel in Channel]
-STATES = [("holds", "holds"), ("expired", "expired"), ("revoked", "revoked")]
+STATES = [
+    ("holds", "holds"),
+    *((state.value, state.label) for state in State if state is not State.LIVE),
+]
 
 
 class RegisteredSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from portal.accounts.scopes import Scope
 from portal.api.base import PERSONAL, ApiViewSet, page_url
 from portal.api.builds import TURNS, BuildSerializer, shown_builds
-from portal.requests.models import Request
+from portal.requests.models import Cost, Platform, Request
 from portal.requests.services import make_request, request_status
 from portal.requests.status import RequestState
 
@@ -56,6 +56,9 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
             "specifiers",
             "targets",
             "reason",
+            "platform",
+            "cost",
+            "hindrance",
             "is_petition",
             "state",
             "turn",
@@ -112,6 +115,20 @@ class RequestWishSerializer(serializers.Serializer[dict[str, Any]]):
         help_text="By name; the deployment's own when empty.",
     )
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
+    platform = serializers.ChoiceField(
+        choices=Platform.choices,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Where you need them, also where no target of ours fits.",
+    )
+    cost = serializers.ChoiceField(
+        choices=Cost.choices,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="What it costs you that there are none.",
+    )
 
 
 class RequestViewSet(ApiViewSet):
@@ -142,6 +159,8 @@ class RequestViewSet(ApiViewSet):
             specifiers=asked["specifiers"],
             targets=asked["targets"],
             reason=asked["reason"],
+            platform=asked["platform"],
+            cost=asked["cost"],
             at=timezone.now(),
         )
         return Response(self._detail(made.pk), status=status.HTTP_201_CREATED)

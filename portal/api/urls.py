@@ -13,7 +13,11 @@ from rest_framework.views import APIView
 
 from portal.api.agreements import AgreementViewSet
 from portal.api.builds import BuildViewSet
-from portal.api.consents import ConsentsOfProjectViewSet, ConsentViewSet
+from portal.api.consents import (
+    ConsentActsViewSet,
+    ConsentsOfProjectViewSet,
+    ConsentViewSet,
+)
 from portal.api.development import DevelopmentSignInViewSet
 from portal.api.files import FileViewSet, ProvenanceKeyViewSet
 from portal.api.ledger import CheckpointViewSet, LedgerViewSet, PublicLedgerViewSet
@@ -24,6 +28,15 @@ from portal.api.organisations import (
     MemberViewSet,
     OrganisationViewSet,
     ReaderTokenViewSet,
+)
+from portal.api.owners import (
+    DelegationsViewSet,
+    LicenceViewSet,
+    PauseLinkViewSet,
+    RefusalViewSet,
+    SiblingsViewSet,
+    ThresholdViewSet,
+    WishesViewSet,
 )
 from portal.api.problems import ProblemKindViewSet
 from portal.api.projects import ProjectViewSet
@@ -78,6 +91,15 @@ urlpatterns = [
         "consents/<uuid:pk>/revocation/",
         ConsentViewSet.as_view({"get": "revocation", "post": "revoke"}),
     ),
+    path("consents/<uuid:pk>/approval/", ConsentActsViewSet.as_view({"post": "approve"})),
+    path(
+        "consents/<uuid:pk>/objection/",
+        ConsentActsViewSet.as_view({"post": "object", "delete": "relent"}),
+    ),
+    path("consents/<uuid:pk>/pause/", ConsentActsViewSet.as_view({"post": "pause"})),
+    path("consents/<uuid:pk>/resume/", ConsentActsViewSet.as_view({"post": "resume"})),
+    path("consents/<uuid:pk>/scope/", ConsentActsViewSet.as_view({"post": "rescope"})),
+    path("delegations/<int:pk>/", DelegationsViewSet.as_view({"delete": "destroy"})),
     path("decisions/", DecisionViewSet.as_view(LIST)),
     path("decisions/<uuid:pk>/", DecisionViewSet.as_view(RETRIEVE)),
     path(
@@ -113,7 +135,11 @@ urlpatterns = [
     path("projects/<str:name>/", ProjectViewSet.as_view(RETRIEVE)),
     path("projects/<str:name>/consents/", ConsentsOfProjectViewSet.as_view(LIST_AND_CREATE)),
     path("projects/<str:name>/coverage/", ProjectViewSet.as_view({"get": "coverage"})),
+    path("projects/<str:name>/delegations/", DelegationsViewSet.as_view(LIST_AND_CREATE)),
+    path("projects/<str:name>/drafts/", WishesViewSet.as_view({"get": "drafts"})),
     path("projects/<str:name>/ledger/", LedgerViewSet.as_view(LIST)),
+    path("projects/<str:name>/licence/", LicenceViewSet.as_view(RETRIEVE)),
+    path("projects/<str:name>/pause-link/", PauseLinkViewSet.as_view({"post": "create"})),
     path("projects/<str:name>/plan/", ProjectViewSet.as_view({"get": "plan"})),
     path("projects/<str:name>/proofs/", ProofsOfProjectViewSet.as_view(LIST_AND_CREATE)),
     path(
@@ -123,6 +149,16 @@ urlpatterns = [
     path("projects/<str:name>/recipe/edits/", RecipeEditsViewSet.as_view(LIST)),
     path("projects/<str:name>/recipe/preview/", RecipeViewSet.as_view({"post": "preview"})),
     path("proof-methods/", ProofMethodViewSet.as_view(LIST)),
+    path(
+        "projects/<str:name>/refusal/",
+        RefusalViewSet.as_view({"get": "retrieve", "post": "create", "delete": "destroy"}),
+    ),
+    path("projects/<str:name>/siblings/", SiblingsViewSet.as_view(LIST_AND_CREATE)),
+    path(
+        "projects/<str:name>/threshold/",
+        ThresholdViewSet.as_view({"get": "retrieve", "put": "update"}),
+    ),
+    path("projects/<str:name>/wishes/", WishesViewSet.as_view(RETRIEVE)),
     path("proofs/<uuid:pk>/", ProofViewSet.as_view(RETRIEVE)),
     path("proofs/<uuid:pk>/check/", ProofViewSet.as_view({"post": "check"})),
     path("proofs/<uuid:pk>/token/", TokenOfProofViewSet.as_view({"post": "bring"})),

@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from portal.consent.models import Consent
+from portal.consent.services import facts_in
+from portal.consent.states import State, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,13 @@ class Registered:
     revoked_at: datetime | None
     is_for_development: bool
     state: str
-    """holds, expired or revoked."""
+    """holds, or else what keeps it from that (`portal.consent.states.State`)."""
 
 
 def consents_ever_given(*, project: str = "") -> QuerySet[Consent]:
     """Of one project, or of all; the newest first."""
-    consents = Consent.objects.select_related("project", "proof", "revocation")
+    consents = Consent.objects.select_related("project", "proof", "revocation", "replaced_by")
+    consents = consents.prefetch_related("suspensions__by")
     if project:
         consents = consents.filter(project__name=project)
     return consents.order_by("-given_at", "pk")
@@ -55,12 +58,10 @@ def registered(consent: Consent, *, at: datetime) -> Registered:
         expires_at=consent.expires_at,
         revoked_at=revocation.revoked_at if revocation else None,
         is_for_development=consent.proof.is_for_development,
-        state=_state(consent, revoked=revocation is not None, at=at),
+        state=_state(consent, at=at),
     )
 
 
-def _state(consent: Consent, *, revoked: bool, at: datetime) -> str:
-    if revoked:
-        return "revoked"
-    has_ended = consent.expires_at is not None and consent.expires_at <= at
-    return "expired" if has_ended else "holds"
+def _state(consent: Consent, *, at: datetime) -> str:
+    state = state_of(facts_in(consent), at=at)
+    return "holds" if state is State.LIVE else state.value

@@ -20,6 +20,6 @@ class RevocationAdmin(ReadOnlyAdmin):
 
 @admin.register(Suspension)
 class SuspensionAdmin(ReadOnlyAdmin):
-    list_display = ["consent", "suspended_at", "grace_until", "withdrawn_at", "lifted_at"]
+    list_display = ["consent", "ground", "suspended_at", "grace_until", "withdrawn_at", "lifted_at"]
     list_select_related = ["consent__project", "consent__user"]
     search_fields = ["=consent__project__name", "=consent__user__username"]

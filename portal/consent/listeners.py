@@ -1,11 +1,18 @@
-"""What follows for consents when the proofs of a project change, in the same transaction."""
+"""What follows for consents from what happens elsewhere, in the same transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.dispatch import receiver
+from django.utils import timezone
 
-from indexes.models import Project
+from builds.models import Build
+from builds.signals import builds_queued
+from indexes.models import File, Project
+from indexes.signals import file_published
+from portal.consent.sources import has_copyleft, hold_without_source, keep_soon
 from portal.consent.suspension import hold_to_proofs
 from portal.ownership.signals import ground_changed
 
@@ -13,3 +20,14 @@ from portal.ownership.signals import ground_changed
 @receiver(ground_changed)
 def ground_has_changed(project: Project, at: datetime, **_kwargs: Any) -> None:
     hold_to_proofs(project=project, at=at)
+
+
+@receiver(builds_queued)
+def builds_were_queued(builds: Sequence[Build], **_kwargs: Any) -> None:
+    if has_copyleft(list(builds)):
+        transaction.on_commit(keep_soon, robust=True)
+
+
+@receiver(file_published)
+def file_was_published(file: File, **_kwargs: Any) -> None:
+    hold_without_source(file, at=timezone.now())

@@ -11,8 +11,9 @@ from builds.services.replay import Affected, Cause, affected_by, replay
 from indexes.models import Project
 from portal.accounts.models import User
 from portal.accounts.services import is_administrator
+from portal.consent.agreements import MODIFY
 from portal.consent.services import live_consents
-from portal.errors import ConsentNeeded, ProofNeeded
+from portal.errors import ConsentNeeded, ModificationNotAccepted, ProofNeeded
 from portal.ledger.services import record
 from portal.ownership.services import has_proof
 from portal.requests.services import replan_project
@@ -27,17 +28,19 @@ class RecipePreview:
 
 
 def verify_may_edit(*, user: User, project: Project, at: datetime) -> None:
-    """Raises `ProofNeeded` or `ConsentNeeded` unless the project's recipe is theirs to edit.
+    """Raises `ProofNeeded`, `ConsentNeeded` or `ModificationNotAccepted` unless they may edit it.
 
-    A recipe adds to what builds are given and changes no source, so a live consent to build is
-    enough: no agreement has a clause on changing sources.
+    A recipe changes what a build is given: a live consent has to accept the clause on that.
     """
     if is_administrator(user):
         return
     if has_proof(user=user, project=project, at=at) is None:
         raise ProofNeeded(project.name)
-    if not live_consents(project, at=at).exists():
+    consents = live_consents(project, at=at)
+    if not consents:
         raise ConsentNeeded(project.name)
+    if not any(one["name"] == MODIFY for consent in consents for one in consent.agreements):
+        raise ModificationNotAccepted(project.name)
 
 
 def preview_edit(*, user: User, project: Project, text: str, at: datetime) -> RecipePreview:

@@ -1,7 +1,6 @@
-"""The only writer of consents and revocations."""
+"""The writer of consents: how they are given, change, and end. Their holds are in `suspension`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,50 +13,63 @@ from django.utils import timezone
 
 from builds.domain.permits import Channel
 from builds.domain.planning import parse_specifiers
-from builds.domain.states import LIVE, BuildState
 from builds.domain.targets import parse_targets
-from builds.models import Build, Permit
-from builds.services.permits import covering, issue_permit, revoke_permits, unrevoked
+from builds.models import Permit
+from builds.services.permits import revoke_permits
 from indexes.domain.licences import canonical_licence
-from indexes.domain.names import parse_version
-from indexes.domain.status import Decision, Standing
-from indexes.models import File, Project
+from indexes.models import Project
 from indexes.services.refresh import enrol_project
-from indexes.services.standing import decide
 from portal.accounts.models import User
-from portal.consent.agreements import (
-    BUILD_AND_EXECUTE,
-    REDISTRIBUTE_BINARIES,
-    Agreement,
-    current,
+from portal.consent.agreements import Agreement, current, needed_for
+from portal.consent.licensing import Judged, judge
+from portal.consent.models import (
+    Afterwards,
+    AskedBy,
+    Capacity,
+    Consent,
+    Refusal,
+    Revocation,
+    Suspension,
 )
-from portal.consent.models import Afterwards, Capacity, Consent, Revocation, Suspension
+from portal.consent.owners import owners_wanted, parties_of
+from portal.consent.reach import (
+    WITHDRAWN_WITH_CONSENT,
+    Reach,
+    files_of_consent_alone,
+    issue_permits,
+    reach_of,
+    relist,
+    withdraw_files,
+)
+from portal.consent.states import (
+    MAY,
+    Act,
+    End,
+    Facts,
+    Ground,
+    Hold,
+    NotPossible,
+    Party,
+    State,
+    ended,
+    held,
+    state_of,
+)
+from portal.consent.telling import tell
 from portal.errors import (
     AgreementChanged,
     AgreementNotAccepted,
     ConsentEnded,
+    ConsentStands,
     InvalidConsent,
     LicenceNeeded,
+    LicenceRefused,
     NotYourConsent,
+    RefusalStands,
 )
 from portal.ledger.services import record
-from portal.ownership.services import has_proof, needed_proof
+from portal.ownership.services import needed_proof
 from portal.requests.services import replan_project
-
-WITHDRAWN_WITH_CONSENT = "Withdrawn by its maintainers, who took back their consent"
-"""Begins the reason of every such decision: a new consent can undo these and those below."""
-WITHDRAWN_IN_SUSPENSION = "Withdrawn while the consent for it is suspended"
-"""Begins the reason of every such decision, as above: so can the end of the suspension."""
-
-
-@dataclass(frozen=True, slots=True)
-class RevocationPreview:
-    """What taking a consent back would do now."""
-
-    wheels_listed: int
-    """Wheels that leave the listing if they are withdrawn."""
-    builds_queued: int
-    builds_running: int
 
 
 @transaction.atomic
@@ -75,40 +87,103 @@ def give_consent(
     licence_expression: str,
     licence_seen_in: str,
     at: datetime,
+    asked_by: str = AskedBy.ANYONE.value,
 ) -> Consent:
     """Record a yes, issue its permits, follow the project upstream, and plan what was asked of it.
 
     `accepted` is [{"name", "sha256", "clauses": [ids]}]. An equal consent of the same person
     that still holds is returned instead of a second one. Wheels that an earlier revocation
-    withdrew are listed again where this consent lets them be.
+    withdrew are listed again where this consent lets them be. Where more owners have to say yes
+    it waits for them, and nothing is built meanwhile. A no of one's own ends with it.
     """
     project = Project.objects.select_for_update().get(pk=project.pk)
     chosen = _channels(project, channels)
+    proof = needed_proof(user=user, project=project, at=at, says=chosen)
+    judged = _licence(project, chosen, licence_expression)
     draft = Consent(
         user=user,
         project=project,
-        capacity=_capacity(project, capacity),
-        proof=needed_proof(user=user, project=project, at=at, says=chosen),
-        specifiers=str(parse_specifiers(specifiers)),
-        covers_new_releases=covers_new_releases,
-        targets=[target.name for target in parse_targets(targets)],
+        capacity=_choice(project, "capacity", capacity, Capacity.values),
+        proof=proof,
+        agreements=_agreements(project, chosen, accepted),
         channels=chosen,
-        expires_at=expires_at,
+        licence_expression=judged.expression,
+        licence_chosen=judged.chosen,
+        licence_class=judged.licence_class.value if judged.expression else "",
+        licence_seen_in=licence_seen_in.strip()[:255],
         given_at=at,
     )
-    if expires_at is not None and expires_at <= at:
-        raise InvalidConsent(project.name, "expires_at", "it would end before it begins.")
-    draft.agreements = _agreements(project, draft.channels, accepted)
-    draft.licence_expression = _licence(project, draft.channels, licence_expression)
-    draft.licence_seen_in = licence_seen_in.strip()[:255]
+    _set_scope(
+        draft,
+        specifiers=specifiers,
+        covers_new_releases=covers_new_releases,
+        targets=targets,
+        asked_by=asked_by,
+        expires_at=expires_at,
+        at=at,
+    )
+    _end_own_refusal(user, project, at=at)
     if equal := _equal_consent(draft, at=at):
         return equal
-    draft.save()
-    permits = _issue_permits(draft, at=at)
-    relist(project, permits, at=at)
-    _record_consent(draft)
+    _put_in_force(draft, at=at)
     enrol_project(project=project, at=at)
     replan_project(project=project, at=at)
+    return draft
+
+
+@transaction.atomic
+def change_scope(
+    *,
+    consent: Consent,
+    user: User,
+    specifiers: str,
+    covers_new_releases: bool,
+    targets: Sequence[str],
+    channels: Sequence[str],
+    asked_by: str,
+    expires_at: datetime | None,
+    at: datetime,
+) -> Consent:
+    """Give the same consent another scope: a new one that replaces it, on the same agreements.
+
+    Builds that it does not cover are cancelled; wheels that exist stay as they are. Raises
+    `NotYourConsent`, `ConsentStands`, `InvalidConsent`, `ProofNeeded`.
+    """
+    project = Project.objects.select_for_update().get(pk=consent.project_id)
+    verify_may(Act.RESCOPE, user=user, consent=consent, at=at)
+    verify_possible(consent, at=at, end=End.REPLACED)
+    chosen = _channels(project, channels)
+    if not set(chosen) <= set(consent.channels):
+        problem = "publishing takes agreements of its own: give a consent for it instead."
+        raise InvalidConsent(project.name, "channels", problem)
+    draft = Consent(
+        user=user,
+        project=project,
+        capacity=consent.capacity,
+        proof=needed_proof(user=user, project=project, at=at, says=chosen),
+        agreements=consent.agreements,
+        channels=chosen,
+        licence_expression=consent.licence_expression,
+        licence_chosen=consent.licence_chosen,
+        licence_class=consent.licence_class,
+        licence_seen_in=consent.licence_seen_in,
+        replaces=consent,
+        given_at=at,
+    )
+    _set_scope(
+        draft,
+        specifiers=specifiers,
+        covers_new_releases=covers_new_releases,
+        targets=targets,
+        asked_by=asked_by,
+        expires_at=expires_at,
+        at=at,
+    )
+    _put_in_force(draft, at=at)
+    # After the new ones are there: a build that they cover goes on.
+    why = f"The consent for {project} has another scope since {at:%Y-%m-%d %H:%M} UTC."
+    revoke_permits(origin=str(consent.pk), reason=why, at=at)
+    replan_project(project=project, at=at, why=why)
     return draft
 
 
@@ -118,32 +193,36 @@ def revoke_consent(
 ) -> Revocation:
     """Take a consent back, at once: permits, builds, listings and requests in one transaction.
 
-    Raises `NotYourConsent` unless `user` gave it or is another proven owner, `ConsentEnded` when
-    it was taken back before.
+    Raises `NotYourConsent` unless `user` gave it, is another proven owner or was named by one,
+    `ConsentEnded` when it was taken back before.
     """
     project = Project.objects.select_for_update().get(pk=consent.project_id)
-    if user != consent.user and has_proof(user=user, project=project, at=at) is None:
-        raise NotYourConsent(project.name)
+    verify_may(Act.REVOKE, user=user, consent=consent, at=at)
     if afterwards not in Afterwards.values:
         raise InvalidConsent(
             project.name, "afterwards", f"say what becomes of the wheels: {Afterwards.values}."
         )
-    earlier = Revocation.objects.filter(consent=consent).first()
-    if earlier:
-        raise ConsentEnded(project.name, earlier.revoked_at)
-    revocation = Revocation(
-        consent=consent, user=user, afterwards=afterwards, reason=reason.strip(), revoked_at=at
-    )
-    revocation.save()
+    verify_possible(consent, at=at, end=End.REVOKED)
     why = f"The consent for {project} was taken back on {at:%Y-%m-%d %H:%M} UTC."
-    # Before the permits go: they say what this consent was about.
     doomed = files_of_consent_alone(consent, at=at) if afterwards == Afterwards.WITHDRAW else []
     revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
-    withdraw(doomed, why=f"{WITHDRAWN_WITH_CONSENT} on {at:%Y-%m-%d}.", at=at)
-    record(
-        actor=user.username,
-        verb="consent-revoked",
-        project=project.name,
+    revocation = Revocation(
+        consent=consent,
+        user=user,
+        afterwards=afterwards,
+        reason=reason.strip(),
+        builds_cancelled=revoked.cancelled,
+        files_withdrawn=len(doomed),
+        revoked_at=at,
+    )
+    revocation.save()
+    withdraw_files(doomed, reason=f"{WITHDRAWN_WITH_CONSENT} on {at:%Y-%m-%d}.", at=at)
+    tell(
+        "consent-revoked",
+        project=project,
+        actor=user,
+        people=[consent.user],
+        text=f"{why} What it alone covered is built no longer.",
         facts={
             "consent": str(consent.pk),
             "afterwards": afterwards,
@@ -158,29 +237,9 @@ def revoke_consent(
     return revocation
 
 
-def preview_revocation(consent: Consent, *, at: datetime | None = None) -> RevocationPreview:
+def preview_revocation(consent: Consent, *, at: datetime | None = None) -> Reach:
     """The numbers to show before a person decides, now unless told; changes nothing."""
-    at = at or timezone.now()
-    others = [permit for permit in unrevoked(consent.project) if permit.origin != str(consent.pk)]
-    live = Build.objects.filter(
-        project=consent.project, state__in=[state.value for state in LIVE]
-    ).only("version", "target", "state")
-    ended = [
-        build
-        for build in live
-        if not covering(
-            others, version=build.version, target=build.target, channel=Channel.BUILD, at=at
-        )
-    ]
-    queued = sum(build.state == BuildState.QUEUED for build in ended)
-    return RevocationPreview(
-        wheels_listed=sum(
-            file.standing in {Standing.LISTED, Standing.YANKED}
-            for file in files_of_consent_alone(consent, at=at)
-        ),
-        builds_queued=queued,
-        builds_running=len(ended) - queued,
-    )
+    return reach_of(consent, at=at or timezone.now())
 
 
 def live_consents(project: Project, *, at: datetime | None = None) -> QuerySet[Consent]:
@@ -189,9 +248,9 @@ def live_consents(project: Project, *, at: datetime | None = None) -> QuerySet[C
 
 
 def unended_consents(project: Project, *, at: datetime | None = None) -> QuerySet[Consent]:
-    """Those that hold, and those that would if they were not suspended; newest first."""
+    """Those that hold, and those that would if nothing held them back; newest first."""
     moment: Any = at or Now()
-    consents = Consent.objects.filter(project=project, revocation=None).filter(
+    consents = Consent.objects.filter(project=project, revocation=None, replaced_by=None).filter(
         Q(expires_at=None) | Q(expires_at__gt=moment)
     )
     if not settings.AFFINEUR_DEVELOPMENT:
@@ -199,13 +258,70 @@ def unended_consents(project: Project, *, at: datetime | None = None) -> QuerySe
     return consents.select_related("user", "proof", "project")
 
 
-def open_suspension(consent: Consent) -> Suspension | None:
-    """Why a consent does not hold now, if it is for its proof."""
-    return Suspension.objects.filter(consent=consent, lifted_at=None).first()
+def open_suspensions(consent: Consent) -> list[Suspension]:
+    """What holds a consent back now, oldest first."""
+    found = Suspension.objects.filter(consent=consent, lifted_at=None).select_related("by")
+    return list(found.order_by("suspended_at", "pk"))
 
 
-def _suspended() -> QuerySet[Suspension, UUID]:
-    return Suspension.objects.filter(lifted_at=None).values_list("consent_id", flat=True)
+def facts_of(consent: Consent) -> Facts:
+    """What decides in which state it is, as the database has it now."""
+    rows = Consent.objects.select_related("revocation", "replaced_by")
+    return facts_in(rows.prefetch_related("suspensions__by").get(pk=consent.pk))
+
+
+def facts_in(consent: Consent) -> Facts:
+    """The same of a row with its revocation, its replacement and its suspensions at hand."""
+    end = None
+    if getattr(consent, "revocation", None):
+        end = End.REVOKED
+    elif getattr(consent, "replaced_by", None):
+        end = End.REPLACED
+    holds = frozenset(
+        hold_of(suspension)
+        for suspension in consent.suspensions.all()
+        if suspension.lifted_at is None
+    )
+    return Facts(holds=holds, end=end, expires_at=consent.expires_at)
+
+
+def hold_of(suspension: Suspension) -> Hold:
+    ground = Ground(suspension.ground)
+    by = suspension.by.username if suspension.by and ground is Ground.OBJECTION else ""
+    return Hold(ground, by)
+
+
+def consent_state(consent: Consent, *, at: datetime) -> State:
+    return state_of(facts_of(consent), at=at)
+
+
+def verify_may(act: Act, *, user: User, consent: Consent, at: datetime) -> frozenset[Party]:
+    """Who the user is to the consent, when that is enough; raises `NotYourConsent`."""
+    parties = parties_of(user, consent, at=at)
+    if not parties & MAY[act]:
+        raise NotYourConsent(consent.project.name, act.value)
+    return parties
+
+
+def verify_possible(
+    consent: Consent, *, at: datetime, end: End | None = None, hold: Hold | None = None
+) -> None:
+    """Raises `ConsentEnded` or `ConsentStands` when its state does not let it end, or be held."""
+    facts = facts_of(consent)
+    try:
+        if end:
+            ended(facts, end, at=at)
+        if hold:
+            held(facts, hold, at=at)
+    except NotPossible as problem:
+        raise _not_possible(consent, problem.state) from problem
+
+
+def _not_possible(consent: Consent, state: State) -> ConsentEnded | ConsentStands:
+    earlier = Revocation.objects.filter(consent=consent).first()
+    if earlier:
+        return ConsentEnded(consent.project.name, earlier.revoked_at)
+    return ConsentStands(consent.project.name, state.label)
 
 
 @transaction.atomic
@@ -216,18 +332,58 @@ def end_development_permits(*, at: datetime) -> int:
     consents = Consent.objects.filter(proof__is_for_development=True)
     origins = [str(pk) for pk in consents.values_list("pk", flat=True)]
     live = Permit.objects.filter(origin__in=origins, revoked_at=None)
-    ended = 0
+    ended_permits = 0
     for origin in sorted(set(live.values_list("origin", flat=True))):
         reason = "It rests on a proof made for development, which counts for nothing here."
-        ended += revoke_permits(origin=origin, reason=reason, at=at).permits
-    return ended
+        ended_permits += revoke_permits(origin=origin, reason=reason, at=at).permits
+    return ended_permits
 
 
-def _capacity(project: Project, capacity: str) -> str:
-    if capacity not in Capacity.values:
-        problem = f"say in which capacity you give it: one of {', '.join(Capacity.values)}."
-        raise InvalidConsent(project.name, "capacity", problem)
-    return capacity
+def _suspended() -> QuerySet[Suspension, UUID]:
+    return Suspension.objects.filter(lifted_at=None).values_list("consent_id", flat=True)
+
+
+def _put_in_force(consent: Consent, *, at: datetime) -> None:
+    """Keep it, and issue its permits; hold them back where more owners have to say yes."""
+    consent.save()
+    permits = issue_permits(consent, at=at)
+    needed = owners_wanted(consent.project, at=at)
+    if needed > 1:
+        waiting = f"It takes the yes of {needed} of the project's owners."
+        Suspension.objects.create(
+            consent=consent, ground=Ground.APPROVAL.value, reason=waiting, suspended_at=at
+        )
+        revoke_permits(origin=str(consent.pk), reason=waiting, at=at)
+    else:
+        relist(consent.project, permits, at=at)
+    _tell_of_consent(consent, needed)
+
+
+def _set_scope(
+    draft: Consent,
+    *,
+    specifiers: str,
+    covers_new_releases: bool,
+    targets: Sequence[str],
+    asked_by: str,
+    expires_at: datetime | None,
+    at: datetime,
+) -> None:
+    project = draft.project
+    draft.specifiers = str(parse_specifiers(specifiers))
+    draft.covers_new_releases = covers_new_releases
+    draft.targets = [target.name for target in parse_targets(targets)]
+    draft.asked_by = _choice(project, "asked_by", asked_by, AskedBy.values)
+    draft.expires_at = expires_at
+    if expires_at is not None and expires_at <= at:
+        raise InvalidConsent(project.name, "expires_at", "it would end before it begins.")
+
+
+def _choice(project: Project, field: str, given: str, known: Sequence[str]) -> str:
+    if given not in known:
+        what = "in which capacity you give it" if field == "capacity" else "who may ask for wheels"
+        raise InvalidConsent(project.name, field, f"say {what}: one of {', '.join(known)}.")
+    return given
 
 
 def _channels(project: Project, channels: Sequence[str]) -> list[str]:
@@ -243,9 +399,7 @@ def _agreements(
 ) -> list[dict[str, Any]]:
     """What was accepted, once each needed text is there whole and as it stands today."""
     given = {str(one.get("name", "")): one for one in accepted}
-    needed = [BUILD_AND_EXECUTE]
-    if Channel.PUBLISH in channels:
-        needed.append(REDISTRIBUTE_BINARIES)
+    needed = [text.name for text in needed_for(channels)]
     names = [*needed, *(name for name in given if name not in needed)]
     return [_accepted(project, current(name), given.get(name)) for name in names]
 
@@ -270,14 +424,28 @@ def _accepted(
     }
 
 
-def _licence(project: Project, channels: Sequence[str], given: str) -> str:
+def _licence(project: Project, channels: Sequence[str], given: str) -> Judged:
+    """What the licence comes to; raises `LicenceNeeded` or `LicenceRefused` where it must not."""
     given = given.strip()
     if not given and Channel.PUBLISH not in channels:
-        return ""
+        return judge("")
     expression = canonical_licence(given) if given else None
     if expression is None or len(expression) > 255:  # noqa: PLR2004  # the column's
         raise LicenceNeeded(project.name, given)
-    return expression
+    judged = judge(expression)
+    if judged.licence_class.refusal and Channel.PUBLISH in channels:
+        raise LicenceRefused(project.name, expression, judged.licence_class.refusal)
+    return judged
+
+
+def _end_own_refusal(user: User, project: Project, *, at: datetime) -> None:
+    """A yes ends one's own no; raises `RefusalStands` while a co-owner's no stands."""
+    standing = Refusal.objects.filter(project=project, ended_at=None).select_related("user")
+    others = [refusal for refusal in standing if refusal.user_id != user.pk]
+    if others:
+        raise RefusalStands(project.name, others[0].user.username, others[0].said_at)
+    if standing.update(ended_at=at):
+        record(actor=user.username, verb="refusal-ended", project=project.name, facts={}, at=at)
 
 
 def _equal_consent(draft: Consent, *, at: datetime) -> Consent | None:
@@ -288,131 +456,36 @@ def _equal_consent(draft: Consent, *, at: datetime) -> Consent | None:
         "covers_new_releases",
         "targets",
         "channels",
+        "asked_by",
         "expires_at",
         "licence_expression",
     )
     if not draft.covers_new_releases:
         # The releases that there are now may be others than there were.
         return None
-    for consent in live_consents(draft.project, at=at).filter(user=draft.user):
+    for consent in unended_consents(draft.project, at=at).filter(user=draft.user):
         if all(getattr(consent, name) == getattr(draft, name) for name in fields):
             return consent
     return None
 
 
-def _issue_permits(consent: Consent, *, at: datetime) -> list[Permit]:
-    scopes = [consent.specifiers] if consent.covers_new_releases else _releases_now(consent)
-    return [
-        issue_permit(
-            project=consent.project,
-            specifiers=scope,
-            targets=consent.targets,
-            channels=consent.channels,
-            origin=str(consent.pk),
-            expires_at=consent.expires_at,
-            at=at,
+def _tell_of_consent(consent: Consent, needed: int) -> None:
+    project = consent.project
+    text = f"{consent.user} consented to building {project} here."
+    if consent.replaces:
+        text = f"{consent.user} changed the scope of the consent for {project}."
+    if needed > 1:
+        text += (
+            f" It waits until {needed} of the project's owners have said yes. It is your turn:"
+            " read it, then approve of it or object to it."
         )
-        for scope in scopes
-    ]
-
-
-def _releases_now(consent: Consent) -> list[str]:
-    """A specifier for each release that there is, within those of the consent."""
-    allowed = parse_specifiers(consent.specifiers)
-    names = consent.project.upstream_files.exclude(version="").values_list("version", flat=True)
-    versions = sorted({parse_version(name) for name in names.order_by().distinct()})
-    chosen = [f"=={version}" for version in allowed.filter(versions, prereleases=True)]
-    if not chosen:
-        problem = "there is no release within it, and it covers no new ones."
-        raise InvalidConsent(consent.project.name, "specifiers", problem)
-    return chosen
-
-
-def withdraw(files: Sequence[File], *, why: str, at: datetime) -> None:
-    """Take them off the pages; of what was yanked as bad no later consent is to list it again."""
-    for is_bad, reason in ((False, why), (True, f"It was yanked as bad. {why}")):
-        chosen = [file.pk for file in files if (file.decision == Decision.YANKED) is is_bad]
-        if chosen:
-            decide(
-                files=File.objects.filter(pk__in=chosen),
-                decision=Decision.WITHDRAWN,
-                reason=reason,
-                at=at,
-            )
-
-
-def relist(project: Project, permits: Sequence[Permit], *, at: datetime) -> None:
-    """Take back what an earlier revocation decided, where these permits let it be published."""
-    withdrawn = File.objects.filter(
-        Q(decision_reason__startswith=WITHDRAWN_WITH_CONSENT)
-        | Q(decision_reason__startswith=WITHDRAWN_IN_SUSPENSION),
+    else:
+        text += " A co-owner who does not agree can object, which suspends it at once."
+    tell(
+        "consent-given",
         project=project,
-        decision=Decision.WITHDRAWN.value,
-    )
-    again = [made.file.pk for made in _made(withdrawn) if made.is_covered(permits, at=at)]
-    if again:
-        decide(files=File.objects.filter(pk__in=again), decision=None, reason="", at=at)
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A file of ours, and the target it was built for."""
-
-    file: File
-    target: str
-
-    def is_covered(self, permits: Sequence[Permit], *, at: datetime) -> bool:
-        """Whether one of these lets us publish it."""
-        permit = covering(
-            permits,
-            version=self.file.version,
-            target=self.target,
-            channel=Channel.PUBLISH,
-            at=at,
-        )
-        return permit is not None
-
-
-def _made(files: QuerySet[File]) -> list[_Made]:
-    rows = list(files.only("version", "build_id", "standing", "decision"))
-    targets = dict(
-        Build.objects.filter(pk__in=[file.build_id for file in rows]).values_list("pk", "target")
-    )
-    return [_Made(file, targets.get(file.build_id, "")) for file in rows]
-
-
-def files_of_consent_alone(consent: Consent, *, at: datetime) -> list[File]:
-    """Files on the pages that this consent lets us publish, and no other permit does."""
-    permits = unrevoked(consent.project)
-    own = [permit for permit in permits if permit.origin == str(consent.pk)]
-    if not own and (suspension := open_suspension(consent)):
-        own = permits_of_suspension(suspension)
-    others = [permit for permit in permits if permit.origin != str(consent.pk)]
-    offered = File.objects.filter(project=consent.project, decision__in=["", Decision.YANKED.value])
-    return [
-        made.file
-        for made in _made(offered)
-        # What it covered when it was given: one that has expired can be taken back too.
-        if made.is_covered(own, at=consent.given_at) and not made.is_covered(others, at=at)
-    ]
-
-
-def permits_of_suspension(suspension: Suspension) -> list[Permit]:
-    """What the consent had issued and the suspension took, as it was before that."""
-    taken = Permit.objects.filter(
-        origin=str(suspension.consent_id), revoked_at=suspension.suspended_at
-    ).select_related("project")
-    permits = list(taken.order_by("issued_at", "pk"))
-    for permit in permits:
-        permit.revoked_at = None
-    return permits
-
-
-def _record_consent(consent: Consent) -> None:
-    record(
-        actor=consent.user.username,
-        verb="consent-given",
-        project=consent.project.name,
+        actor=consent.user,
+        text=text,
         facts={
             "consent": str(consent.pk),
             "capacity": consent.capacity,
@@ -423,7 +496,12 @@ def _record_consent(consent: Consent) -> None:
             "covers_new_releases": consent.covers_new_releases,
             "targets": consent.targets,
             "channels": consent.channels,
+            "asked_by": consent.asked_by,
             "licence_expression": consent.licence_expression,
+            "licence_chosen": consent.licence_chosen,
+            "licence_class": consent.licence_class,
+            "replaces": str(consent.replaces.pk) if consent.replaces else None,
+            "owners_needed": needed,
             "expires_at": consent.expires_at.isoformat() if consent.expires_at else None,
         },
         at=consent.given_at,

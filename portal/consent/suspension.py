@@ -1,56 +1,343 @@
-"""Consents whose ground is gone: suspended at once, restored when it is back.
+"""What holds a consent back, at once and for a time: a proof that lapsed, a pause, an objection.
 
-Nothing is deleted. Wheels that were published stay listed for a grace period, then leave the
-listing until the consent holds again.
+Nothing is deleted. What a hold took is given back when the last of them is lifted. Wheels that
+were published stay listed; where a hold has a grace they leave the listing when that ends, until
+the consent holds again.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from builds.services.permits import issue_permit, revoke_permits
+from builds.services.permits import revoke_permits
 from indexes.models import Project
-from portal.consent.models import Consent, Suspension
-from portal.consent.services import (
+from portal.accounts.models import User
+from portal.consent.models import Approval, Consent, Suspension
+from portal.consent.owners import owners_wanted, say_yes
+from portal.consent.reach import (
     WITHDRAWN_IN_SUSPENSION,
     files_of_consent_alone,
-    open_suspension,
-    permits_of_suspension,
+    reissue_permits,
     relist,
-    unended_consents,
-    withdraw,
+    withdraw_files,
 )
-from portal.errors import ProofNeeded
-from portal.ledger.services import record
+from portal.consent.services import (
+    consent_state,
+    facts_of,
+    hold_of,
+    open_suspensions,
+    unended_consents,
+    verify_may,
+    verify_possible,
+)
+from portal.consent.states import Act, Ground, Hold, NotPossible, Party, State, released
+from portal.consent.telling import tell
+from portal.errors import ConsentStands, NotYourConsent, ProofNeeded
 from portal.ownership.announcements import Topic, announce
-from portal.ownership.services import needed_proof
+from portal.ownership.services import has_proof, needed_proof
 from portal.requests.services import replan_project
+
+_WITH_GRACE = frozenset({Ground.PROOF, Ground.OBJECTION})
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of an act: how the consent stands now, and how much it took or gave back."""
+
+    state: State
+    builds_cancelled: int = 0
+    permits: int = 0
+
+
+@transaction.atomic
+def pause(*, consent: Consent, user: User, reason: str, at: datetime) -> Suspension:
+    """Stop building for now; wheels stay listed. Raises `NotYourConsent`, `ConsentStands`."""
+    _lock(consent.project)
+    verify_may(Act.PAUSE, user=user, consent=consent, at=at)
+    return hold(
+        consent,
+        Ground.PAUSE,
+        by=user,
+        reason=reason.strip(),
+        kind="consent-paused",
+        text=f"{user} paused the consent for {consent.project}: nothing new is built. Its wheels"
+        " stay listed. An owner can end the pause on its page.",
+        at=at,
+    )
+
+
+@transaction.atomic
+def pause_for_metadata(*, project: Project, at: datetime) -> int:
+    """Stop all building of a project because its own address asked for it; how many consents."""
+    project = _lock(project)
+    paused = 0
+    for consent in unended_consents(project, at=at).order_by("given_at", "pk"):
+        if not any(one.ground == Ground.PAUSE for one in open_suspensions(consent)):
+            hold(
+                consent,
+                Ground.PAUSE,
+                by=None,
+                reason="Asked for through the e-mail address in the project's metadata.",
+                kind="consent-paused",
+                text=f"Somebody who reads the e-mail of {project}'s metadata paused the consent for"
+                " it: nothing new is built. A proven owner can end the pause on its page.",
+                at=at,
+            )
+            paused += 1
+    return paused
+
+
+@transaction.atomic
+def resume(*, consent: Consent, user: User, at: datetime) -> Settled:
+    """End a pause. One that the metadata's address asked for ends by a proven owner only.
+
+    Raises `NotYourConsent`, `ConsentStands`.
+    """
+    _lock(consent.project)
+    parties = verify_may(Act.RESUME, user=user, consent=consent, at=at)
+    suspension = _open(consent, Ground.PAUSE, at=at)
+    is_owner = Party.OWNER in parties or has_proof(user=user, project=consent.project, at=at)
+    if suspension.by is None and not is_owner:
+        raise NotYourConsent(consent.project.name, Act.RESUME.value)
+    return release(
+        suspension,
+        actor=user,
+        kind="consent-resumed",
+        text=f"{user} ended the pause of the consent for {consent.project}.",
+        at=at,
+    )
+
+
+@transaction.atomic
+def object_to(*, consent: Consent, user: User, reason: str, at: datetime) -> Suspension:
+    """A co-owner's no to a consent: it is suspended at once, until they take that back.
+
+    Raises `NotYourConsent`, `ConsentStands`.
+    """
+    _lock(consent.project)
+    verify_may(Act.OBJECT, user=user, consent=consent, at=at)
+    return hold(
+        consent,
+        Ground.OBJECTION,
+        by=user,
+        reason=reason.strip(),
+        kind="consent-objected",
+        text=f"{user}, who owns {consent.project} too, objects to the consent for it: nothing new"
+        f" is built. It is the turn of its owners to agree; {user} can take the objection back,"
+        " or the consent is taken back.",
+        at=at,
+    )
+
+
+@transaction.atomic
+def relent(*, consent: Consent, user: User, at: datetime) -> Settled:
+    """Take one's own objection back. Raises `ConsentStands` when there is none."""
+    _lock(consent.project)
+    return release(
+        _open(consent, Ground.OBJECTION, by=user, at=at),
+        actor=user,
+        kind="objection-ended",
+        text=f"{user} took the objection to the consent for {consent.project} back.",
+        at=at,
+    )
+
+
+@transaction.atomic
+def approve(*, consent: Consent, user: User, at: datetime) -> Settled:
+    """A co-owner's yes; with enough of them the consent holds.
+
+    Raises `NotYourConsent`, `ConsentStands` when it does not wait for that.
+    """
+    _lock(consent.project)
+    verify_may(Act.APPROVE, user=user, consent=consent, at=at)
+    suspension = _open(consent, Ground.APPROVAL, at=at)
+    _, is_new = Approval.objects.get_or_create(
+        consent=consent, user=user, defaults={"approved_at": at}
+    )
+    if is_new:
+        tell(
+            "consent-approved",
+            project=consent.project,
+            actor=user,
+            people=[consent.user],
+            text=f"{user} approves of the consent for {consent.project}.",
+            facts={"consent": str(consent.pk)},
+            at=at,
+        )
+    return _settle_approval(suspension, at=at) or Settled(consent_state(consent, at=at))
+
+
+@transaction.atomic
+def settle_approvals(*, project: Project, at: datetime) -> None:
+    """Put in force what has the yes of enough owners: there are others now, or they want fewer."""
+    _lock(project)
+    waiting = Suspension.objects.filter(
+        consent__in=unended_consents(project, at=at),
+        ground=Ground.APPROVAL.value,
+        lifted_at=None,
+    )
+    for suspension in waiting.select_related("consent__project", "consent__user").order_by("pk"):
+        _settle_approval(suspension, at=at)
 
 
 @transaction.atomic
 def hold_to_proofs(*, project: Project, at: datetime) -> None:
     """Suspend the consents whose giver's proofs are not enough any more; restore the others."""
-    project = Project.objects.select_for_update().get(pk=project.pk)
+    project = _lock(project)
     for consent in unended_consents(project, at=at).order_by("given_at", "pk"):
         problem = _problem(consent, at=at)
-        suspension = open_suspension(consent)
+        by_ground = {one.ground: one for one in open_suspensions(consent)}
+        suspension = by_ground.get(Ground.PROOF.value)
         if problem and suspension is None:
             _suspend(consent, problem, at=at)
         elif suspension and not problem:
             _restore(suspension, at=at)
+    settle_approvals(project=project, at=at)
 
 
 @transaction.atomic
 def end_graces(*, at: datetime) -> int:
     """Withdraw the wheels of consents suspended for longer than the grace; how many consents."""
     over = Suspension.objects.filter(
-        consent__revocation=None, lifted_at=None, withdrawn_at=None, grace_until__lte=at
+        consent__revocation=None,
+        consent__replaced_by=None,
+        lifted_at=None,
+        withdrawn_at=None,
+        grace_until__lte=at,
     )
     suspensions = list(over.select_related("consent__project", "consent__user").order_by("pk"))
     for suspension in suspensions:
         _withdraw(suspension, at=at)
     return len(suspensions)
+
+
+def hold(
+    consent: Consent,
+    ground: Ground,
+    *,
+    by: User | None,
+    reason: str,
+    kind: str,
+    text: str,
+    at: datetime,
+) -> Suspension:
+    """Hold a consent back: permits and builds end in the transaction of the caller.
+
+    Raises `ConsentEnded`, `ConsentStands`. Who may do it is for the caller to know.
+    """
+    is_objection = ground is Ground.OBJECTION
+    verify_possible(consent, at=at, hold=Hold(ground, by.username if by and is_objection else ""))
+    grace = timedelta(days=settings.AFFINEUR_SUSPENSION_GRACE_DAYS)
+    suspension = Suspension(
+        consent=consent,
+        ground=ground.value,
+        by=by,
+        reason=reason,
+        suspended_at=at,
+        grace_until=at + grace if ground in _WITH_GRACE else None,
+    )
+    why = _why(consent, ground, at)
+    revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
+    suspension.builds_cancelled = revoked.cancelled
+    suspension.save()
+    until = suspension.grace_until
+    facts = {
+        "consent": str(consent.pk),
+        "ground": ground.value,
+        "reason": reason,
+        "grace_until": until.isoformat() if until else None,
+        "permits": revoked.permits,
+        "builds_cancelled": revoked.cancelled,
+    }
+    if until:
+        text += f" The wheels that exist stay listed until {until:%Y-%m-%d}."
+    tell(
+        kind,
+        project=consent.project,
+        actor=by,
+        people=[consent.user],
+        text=text,
+        facts=facts,
+        at=at,
+    )
+    replan_project(project=consent.project, at=at, why=why)
+    return suspension
+
+
+def release(
+    suspension: Suspension, *, actor: User | None, kind: str, text: str, at: datetime
+) -> Settled:
+    """Lift one hold; the consent holds again when it was the last.
+
+    Raises `ConsentStands` when the consent is over. Who may do it is for the caller to know.
+    """
+    consent = suspension.consent
+    try:
+        released(facts_of(consent), hold_of(suspension), at=at)
+    except NotPossible as problem:
+        raise ConsentStands(consent.project.name, problem.state.label) from problem
+    Suspension.objects.filter(pk=suspension.pk).update(lifted_at=at)
+    state = consent_state(consent, at=at)
+    permits = reissue_permits(consent, at=at) if state is State.LIVE else []
+    relist(consent.project, permits, at=at)
+    again = "It holds again, and what was asked for is planned anew."
+    tell(
+        kind,
+        project=consent.project,
+        actor=actor,
+        people=[consent.user],
+        text=f"{text} {again if permits else f'It is {state.label} still.'}",
+        facts={
+            "consent": str(consent.pk),
+            "ground": suspension.ground,
+            "state": state.value,
+            "permits": len(permits),
+        },
+        at=at,
+    )
+    replan_project(project=consent.project, at=at)
+    return Settled(state, permits=len(permits))
+
+
+def _lock(project: Project) -> Project:
+    return Project.objects.select_for_update().get(pk=project.pk)
+
+
+def _open(consent: Consent, ground: Ground, *, by: User | None = None, at: datetime) -> Suspension:
+    found = [
+        one
+        for one in open_suspensions(consent)
+        if one.ground == ground and (by is None or one.by == by)
+    ]
+    if not found:
+        raise ConsentStands(consent.project.name, consent_state(consent, at=at).label)
+    return found[0]
+
+
+def _why(consent: Consent, ground: Ground, at: datetime) -> str:
+    what = {
+        Ground.PROOF: "suspended: the proof it rests on does not hold any more",
+        Ground.PAUSE: "paused",
+        Ground.OBJECTION: "suspended: a co-owner objects to it",
+        Ground.APPROVAL: "waiting for more of its owners",
+    }[ground]
+    return f"Since {at:%Y-%m-%d %H:%M} UTC the consent for {consent.project} is {what}."
+
+
+def _settle_approval(suspension: Suspension, *, at: datetime) -> Settled | None:
+    consent = suspension.consent
+    if len(say_yes(consent, at=at)) < owners_wanted(consent.project, at=at):
+        return None
+    return release(
+        suspension,
+        actor=None,
+        kind="consent-in-force",
+        text=f"Enough of the owners of {consent.project} have said yes to its consent.",
+        at=at,
+    )
 
 
 def _problem(consent: Consent, *, at: datetime) -> str:
@@ -62,82 +349,62 @@ def _problem(consent: Consent, *, at: datetime) -> str:
 
 
 def _suspend(consent: Consent, problem: str, *, at: datetime) -> None:
-    grace = timedelta(days=settings.AFFINEUR_SUSPENSION_GRACE_DAYS)
-    suspension = Suspension.objects.create(
-        consent=consent, reason=problem, suspended_at=at, grace_until=at + grace
+    text = (
+        f"{_why(consent, Ground.PROOF, at)} Nothing new is built. It is the turn of {consent.user},"
+        " who gave it: prove the project again and it holds as before."
     )
-    why = (
-        f"The consent for {consent.project} is suspended since {at:%Y-%m-%d %H:%M} UTC: the proof"
-        " it rests on does not hold any more."
-    )
-    revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
-    facts = {
-        "consent": str(consent.pk),
-        "reason": problem,
-        "grace_until": suspension.grace_until.isoformat(),
-        "permits": revoked.permits,
-        "builds_cancelled": revoked.cancelled,
-    }
-    _tell(
+    suspension = hold(
         consent,
-        Topic.CONSENT_SUSPENDED,
-        f"{why} Nothing new is built. Its wheels stay listed until"
-        f" {suspension.grace_until:%Y-%m-%d}, and nothing is deleted. It is the turn of"
-        f" {consent.user}, who gave it: prove the project again and it holds as before.",
-        facts,
+        Ground.PROOF,
+        by=None,
+        reason=problem,
+        kind=Topic.CONSENT_SUSPENDED.value,
+        text=text,
         at=at,
     )
-    replan_project(project=consent.project, at=at, why=why)
+    facts = {"consent": str(consent.pk), "builds_cancelled": suspension.builds_cancelled}
+    until = (
+        f"Its wheels stay listed until {suspension.grace_until:%Y-%m-%d}, and nothing is deleted."
+    )
+    _announce(consent, Topic.CONSENT_SUSPENDED, f"{text} {until}", facts, at=at)
 
 
 def _restore(suspension: Suspension, *, at: datetime) -> None:
     consent = suspension.consent
-    taken = permits_of_suspension(suspension)
-    Suspension.objects.filter(pk=suspension.pk).update(lifted_at=at)
-    permits = [
-        issue_permit(
-            project=consent.project,
-            specifiers=permit.specifiers,
-            targets=permit.targets,
-            channels=permit.channels,
-            origin=permit.origin,
-            expires_at=permit.expires_at,
-            at=at,
-        )
-        for permit in taken
-    ]
-    if suspension.withdrawn_at:
-        relist(consent.project, permits, at=at)
-    _tell(
-        consent,
-        Topic.CONSENT_RESTORED,
-        f"The consent of {consent.user} for {consent.project} holds again: its proof does. What was"
-        " asked for is planned anew.",
-        {"consent": str(consent.pk), "permits": len(permits)},
-        at=at,
-    )
-    replan_project(project=consent.project, at=at)
+    text = f"The proof of {consent.user} for {consent.project} counts again."
+    settled = release(suspension, actor=None, kind=Topic.CONSENT_RESTORED.value, text=text, at=at)
+    facts = {"consent": str(consent.pk), "permits": settled.permits}
+    _announce(consent, Topic.CONSENT_RESTORED, text, facts, at=at)
 
 
 def _withdraw(suspension: Suspension, *, at: datetime) -> None:
     consent = suspension.consent
     doomed = files_of_consent_alone(consent, at=at)
-    why = f"{WITHDRAWN_IN_SUSPENSION}, since {suspension.suspended_at:%Y-%m-%d}."
-    withdraw(doomed, why=why, at=at)
-    Suspension.objects.filter(pk=suspension.pk).update(withdrawn_at=at)
-    _tell(
-        consent,
-        Topic.GRACE_ENDED,
-        f"The consent for {consent.project} was suspended until the grace ended, so its wheels"
-        f" ({len(doomed)}) left the index. Lock files that name them still resolve. It is the"
-        f" turn of {consent.user}: prove the project again and they are listed again.",
-        {"consent": str(consent.pk), "files_withdrawn": len(doomed)},
+    withdraw_files(
+        doomed,
+        reason=f"{WITHDRAWN_IN_SUSPENSION}, since {suspension.suspended_at:%Y-%m-%d}.",
         at=at,
     )
+    Suspension.objects.filter(pk=suspension.pk).update(withdrawn_at=at)
+    text = (
+        f"The consent for {consent.project} was suspended until the grace ended, so its wheels"
+        f" ({len(doomed)}) left the index. Lock files that name them still resolve. When it holds"
+        " again they are listed again."
+    )
+    facts = {"consent": str(consent.pk), "files_withdrawn": len(doomed)}
+    tell(
+        Topic.GRACE_ENDED.value,
+        project=consent.project,
+        actor=None,
+        people=[consent.user],
+        text=text,
+        facts=facts,
+        at=at,
+    )
+    _announce(consent, Topic.GRACE_ENDED, text, facts, at=at)
 
 
-def _tell(
-    consent: Consent, topic: Topic, text: str, facts: dict[str, object], *, at: datetime
+def _announce(
+    consent: Consent, topic: Topic, text: str, facts: dict[str, Any], *, at: datetime
 ) -> None:
-    record(actor="portal", verb=topic.value, project=consent.project.name, facts=facts, at=at)
     announce(topic, project=consent.project, people=[consent.user], text=text, facts=facts, at=at)

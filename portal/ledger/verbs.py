@@ -21,6 +21,7 @@ class Verb:
 
 
 _RELEASE = ("build", "version", "target")
+_HELD = ("ground", "grace_until", "builds_cancelled")
 _SCOPE = ("specifiers", "targets", "channels", "expires_at")
 
 VERBS: Mapping[str, Verb] = {
@@ -37,7 +38,15 @@ VERBS: Mapping[str, Verb] = {
     "case-reported": Verb("something was reported"),
     "consent-given": Verb(
         "consent was given",
-        ("capacity", "agreements", "covers_new_releases", "licence_expression", *_SCOPE),
+        (
+            "capacity",
+            "agreements",
+            "covers_new_releases",
+            "asked_by",
+            "licence_expression",
+            "licence_chosen",
+            *_SCOPE,
+        ),
     ),
     "consent-revoked": Verb(
         "consent was taken back",
@@ -71,6 +80,25 @@ VERBS: Mapping[str, Verb] = {
     ),
     "token-issued": Verb("a token was made"),
     "token-revoked": Verb("a token was revoked"),
+    "consent-approved": Verb("a co-owner said yes to a consent"),
+    "consent-expiring": Verb("a consent is about to end", ("expires_at",)),
+    "consent-in-force": Verb("enough owners said yes to a consent", ("state",)),
+    "consent-objected": Verb("a co-owner objected to a consent", _HELD),
+    "consent-paused": Verb("a consent was paused", _HELD),
+    "consent-restored": Verb("the proof of a consent held again", ("state",)),
+    "consent-resumed": Verb("a pause of a consent ended", ("state",)),
+    "consent-suspended": Verb("a consent was suspended", _HELD),
+    "delegation-ended": Verb("somebody acts for an owner no longer"),
+    "delegation-given": Verb("an owner named somebody to act", ("tasks",)),
+    "grace-ended": Verb("a suspended consent's wheels left the index", ("files_withdrawn",)),
+    "letter-sent": Verb("the project's address was written to"),
+    "objection-ended": Verb("an objection was taken back", ("state",)),
+    "pause-link-sent": Verb("a link to pause was sent to the project's address"),
+    "pause-requested": Verb("the project's address asked to pause", ("paused",)),
+    "refusal-ended": Verb("an owner lets people ask again"),
+    "refused": Verb("an owner said no, and not to ask again"),
+    "source-kept": Verb("a source distribution was kept", ("filename", "sha256")),
+    "threshold-set": Verb("an owner said how many must agree", ("in_force",)),
 }
 
 

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     CONSENT_OBJECTED = "consent-objected"
     CONSENT_SUSPENDED = "consent-suspended"
     CONSENT_RESTORED = "consent-restored"
+    CONSENT_EXPIRING = "consent-expiring"
     CONSENT_REVOKED = "consent-revoked"
     BUILD_FINISHED = "build-finished"
     BUILD_FAILED = "build-failed"
@@ -42,6 +43,7 @@ _LABELS: Mapping[Kind, str] = {
     Kind.CONSENT_OBJECTED: "A co-owner objects",
     Kind.CONSENT_SUSPENDED: "A consent is suspended",
     Kind.CONSENT_RESTORED: "A consent holds again",
+    Kind.CONSENT_EXPIRING: "A consent ends soon",
     Kind.CONSENT_REVOKED: "A consent is taken back",
     Kind.BUILD_FINISHED: "A build has finished",
     Kind.BUILD_FAILED: "A build has failed",
@@ -132,6 +134,7 @@ _PHRASES: Mapping[Kind, tuple[str, str]] = {
         "{project}: consent holds again",
         "The consent for {project} that was suspended holds again.",
     ),
+    Kind.CONSENT_EXPIRING: ("{project}: consent ends on {until}", ""),
     Kind.CONSENT_REVOKED: (
         "{project}: consent was taken back",
         "A consent for {project} was taken back. What it alone covered is built no longer.",

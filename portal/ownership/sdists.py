@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
@@ -17,6 +18,8 @@ MAX_MEMBERS = 50_000
 MAX_TEXT = 4 * MEBIBYTE
 
 _WANTED = ("PKG-INFO", "pyproject.toml")
+# As build backends find them when nothing is said (PEP 639 names these as the usual patterns).
+_LICENCE = re.compile(r"(?i)(licen[cs]e|copying)[\w.-]*")
 
 
 class _Readable(Protocol):
@@ -37,10 +40,12 @@ class UnreadableSdist(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SdistTexts:
-    """The two files of the top folder that say what this is; empty where there is none."""
+    """The files of the top folder that say what this is; empty where there is none."""
 
     pkg_info: bytes = b""
     pyproject: bytes = b""
+    licences: tuple[tuple[str, bytes], ...] = ()
+    """By file name, in the archive's order."""
 
 
 class _Bounded(io.RawIOBase):
@@ -62,7 +67,7 @@ class _Bounded(io.RawIOBase):
 
 
 def read_sdist(filename: str, data: bytes) -> SdistTexts:
-    """PKG-INFO and pyproject.toml of the one top folder. Raises `UnreadableSdist`."""
+    """PKG-INFO, pyproject.toml and the licences of the one top folder. Raises `UnreadableSdist`."""
     found: dict[str, bytes] = {}
     tops: set[str] = set()
     reader = _from_zip if filename.endswith(".zip") else _from_tar
@@ -83,7 +88,8 @@ def read_sdist(filename: str, data: bytes) -> SdistTexts:
         raise UnreadableSdist(f"it cannot be read as an archive: {error}") from error
     if len(tops) > 1:
         raise UnreadableSdist("it has more than one top folder")
-    return SdistTexts(found.get("PKG-INFO", b""), found.get("pyproject.toml", b""))
+    licences = tuple((name, text) for name, text in found.items() if _LICENCE.fullmatch(name))
+    return SdistTexts(found.get("PKG-INFO", b""), found.get("pyproject.toml", b""), licences)
 
 
 def _from_tar(filename: str, data: bytes) -> Iterator[tuple[str, str, bytes]]:
@@ -120,7 +126,8 @@ def _from_zip(filename: str, data: bytes) -> Iterator[tuple[str, str, bytes]]:  
 def _place(path: str) -> tuple[str, str] | None:
     """(top folder, name) of a member that we want, and of no other."""
     top, _, name = path.removeprefix("./").partition("/")
-    return (top, name) if name in _WANTED and top not in {"", ".", ".."} else None
+    is_wanted = name in _WANTED or _LICENCE.fullmatch(name)
+    return (top, name) if is_wanted and top not in {"", ".", ".."} else None
 
 
 def _refuse_large(size: int) -> None:

@@ -7,6 +7,34 @@ from builds.models import Build
 from indexes.models import Project
 
 
+class Platform(models.TextChoices):
+    """Where somebody needs wheels, whether or not there is a target for it here."""
+
+    LINUX_X86 = "linux-x86_64", "Linux on x86-64"
+    LINUX_ARM = "linux-aarch64", "Linux on ARM (64 bit)"
+    MUSL = "linux-musl", "Linux with musl, such as Alpine"
+    MACOS = "macos", "macOS"
+    WINDOWS = "windows", "Windows"
+    OTHER = "other", "Something else"
+
+
+class Cost(models.TextChoices):
+    """What it costs somebody that there is no wheel."""
+
+    BLOCKED = "blocked", "I cannot install it at all"
+    COMPILER = "compiler", "I keep a compiler or libraries only for this"
+    TIME = "time", "Each installation builds it again"
+    PINNED = "pinned", "I stay on an older release or Python"
+    LITTLE = "little", "It is an annoyance"
+
+
+class Hindrance(models.TextChoices):
+    """Why a request comes to nothing although something could be built."""
+
+    REFUSED = "refused", "The owners said no"
+    NAMED_ONLY = "named-only", "Only those whom the owners named may ask"
+
+
 class Request(models.Model):
     """A user's wish for wheels. Without a permit it is a petition, and nothing runs.
 
@@ -23,6 +51,9 @@ class Request(models.Model):
     specifiers = models.CharField(max_length=255, blank=True)
     targets = models.JSONField(default=list)
     reason = models.TextField(blank=True)
+    platform = models.CharField(max_length=16, choices=Platform.choices, blank=True)
+    cost = models.CharField(max_length=16, choices=Cost.choices, blank=True)
+    hindrance = models.CharField(max_length=16, choices=Hindrance.choices, blank=True)
     is_petition = models.BooleanField(default=True)
     refusals = models.JSONField(default=list)
     already_served = models.JSONField(

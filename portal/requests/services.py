@@ -1,8 +1,8 @@
 """The only writer of requests."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import batched
@@ -14,14 +14,18 @@ from django.db.models import Count, F, Q
 from builds.domain.planning import parse_specifiers
 from builds.domain.states import BuildState
 from builds.models import Build
-from builds.services.plan import Planned, request_builds, wanted_targets
+from builds.services.plan import Planned, preview, request_builds, wanted_targets
 from indexes.domain.names import NormalizedName, parse_project_name
 from indexes.models import Project
 from indexes.services.refresh import refresh_project
 from indexes.upstream import UpstreamError
 from portal.accounts.models import User
+from portal.consent.models import AskedBy, Consent, Refusal, Suspension, Task
+from portal.consent.owners import tasks_of
+from portal.errors import RefusalStands
 from portal.ledger.services import record
-from portal.requests.models import Request
+from portal.ownership.services import has_proof
+from portal.requests.models import Cost, Hindrance, Platform, Request
 from portal.requests.status import RequestFacts, RequestStatus, status_of
 
 FRESH_FOR = timedelta(minutes=5)
@@ -42,6 +46,12 @@ class Demand:
     """What they ask for, and how many do: the most wanted first."""
     reasons: tuple[str, ...]
     """The newest, without names."""
+    targets: tuple[tuple[str, int], ...] = ()
+    """Pythons and platforms by target, and how many people want each: the most wanted first."""
+    platforms: tuple[tuple[str, int], ...] = ()
+    """Where people need wheels, in words, each person once."""
+    costs: tuple[tuple[str, int], ...] = ()
+    """What it costs them that there are none, in words, each person once."""
 
 
 def make_request(
@@ -52,17 +62,23 @@ def make_request(
     targets: Sequence[str],
     reason: str,
     at: datetime,
+    platform: str = "",
+    cost: str = "",
 ) -> Request:
     """Keep a wish and plan it; an equal one of the same user is planned again instead.
 
     Without a permit nothing runs: it is a petition. A project that we know is asked for even
-    while upstream is down, and planned later. Raises `InvalidProjectName`, `InvalidSpecifiers`,
-    `UnknownTarget`, and what upstream raises for a project that we never saw.
+    while upstream is down, and planned later. `platform` and `cost` say why, of `Platform` and
+    `Cost`. Raises `InvalidProjectName`, `InvalidSpecifiers`, `UnknownTarget`, `RefusalStands`
+    where the owners do not want to be asked, and what upstream raises for a project that we
+    never saw.
     """
     name = parse_project_name(project_name)
     wanted = str(parse_specifiers(specifiers))
     names = [target.name for target in wanted_targets(targets)]
     project, is_fresh = _project(name, at=at)
+    if refusal := _standing_refusal(project):
+        raise RefusalStands(project.name, refusal.user.username, refusal.said_at)
     with transaction.atomic():
         request, is_new = Request.objects.get_or_create(
             user=user,
@@ -72,12 +88,15 @@ def make_request(
                 "specifiers": wanted,
                 "targets": names,
                 "reason": reason.strip(),
+                "platform": platform if platform in Platform.values else "",
+                "cost": cost if cost in Cost.values else "",
                 "created_at": at,
             },
         )
         if is_new:
             _record(request, at=at)
         if is_fresh:
+            request.hindrance = _hindered(project, at=at)(user)
             _plan([request], at=at)
         elif is_new:
             request.note = request_status(request).words
@@ -91,10 +110,12 @@ def replan_project(*, project: Project, at: datetime, why: str = "") -> int:
 
     `why` is what happened, in a sentence: it begins the note of those that it touches.
     """
-    equal: dict[str, list[Request]] = defaultdict(list)
-    requests = Request.objects.filter(project=project).select_related("project")
+    equal: dict[tuple[str, str], list[Request]] = defaultdict(list)
+    requests = Request.objects.filter(project=project).select_related("project", "user")
+    hindered = _hindered(project, at=at)
     for request in requests.prefetch_related("builds").order_by("created_at", "pk"):
-        equal[request.fingerprint].append(request)
+        request.hindrance = hindered(request.user)
+        equal[request.fingerprint, request.hindrance].append(request)
     for group in equal.values():
         _plan(group, at=at, why=why, is_asked=False)
     return sum(map(len, equal.values()))
@@ -131,21 +152,34 @@ def request_status(request: Request) -> RequestStatus:
             already_served=len(request.already_served),
             refused=len(request.refusals),
             builds=[BuildState(build.state) for build in request.builds.all()],
+            hindrance=request.hindrance,
         )
     )
 
 
 def demand(project: Project) -> Demand:
-    """The petitions of a project, in four queries."""
+    """The petitions of a project, in three queries; whoever asks twice is one person."""
     petitions = Request.objects.filter(project=project, is_petition=True)
     wanted = petitions.order_by().values_list("specifiers").annotate(count=Count("pk"))
     reasons = petitions.exclude(reason="").order_by("-created_at", "pk")
+    rows = list(petitions.order_by().values_list("user", "targets", "platform", "cost"))
     return Demand(
-        petitions=petitions.count(),
-        people=petitions.order_by().aggregate(people=Count("user", distinct=True))["people"],
+        petitions=len(rows),
+        people=len({user for user, *_ in rows}),
         specifiers=tuple(wanted.order_by("-count", "specifiers")[:_REASONS_SHOWN]),
         reasons=tuple(reasons.values_list("reason", flat=True)[:_REASONS_SHOWN]),
+        targets=_by_people((user, target) for user, targets, *_ in rows for target in targets),
+        platforms=_by_people(
+            (user, Platform(platform).label) for user, _, platform, _ in rows if platform
+        ),
+        costs=_by_people((user, Cost(cost).label) for user, *_, cost in rows if cost),
     )
+
+
+def _by_people(said: Iterable[tuple[int, str]]) -> tuple[tuple[str, int], ...]:
+    """How many people say what: the most first."""
+    counts = Counter(what for _, what in set(said))
+    return tuple(sorted(counts.items(), key=lambda found: (-found[1], found[0])))
 
 
 def note_builds(*, builds: Sequence[Build]) -> None:
@@ -178,24 +212,55 @@ def _project(name: NormalizedName, *, at: datetime) -> tuple[Project, bool]:
         return known, False
 
 
+def _standing_refusal(project: Project) -> Refusal | None:
+    standing = Refusal.objects.filter(project=project, ended_at=None).select_related("user")
+    return standing.order_by("said_at", "pk").first()
+
+
+def _hindered(project: Project, *, at: datetime) -> Callable[[User], str]:
+    """What keeps the project from being built for somebody; of several consents the widest goes."""
+    if _standing_refusal(project):
+        return lambda _user: Hindrance.REFUSED.value
+    in_force = Consent.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=at),
+        project=project,
+        revocation=None,
+        replaced_by=None,
+    ).exclude(pk__in=Suspension.objects.filter(lifted_at=None).values("consent"))
+    asked_by = set(in_force.values_list("asked_by", flat=True))
+    if asked_by != {AskedBy.NAMED.value}:
+        return lambda _user: ""
+
+    def by_name(user: User) -> str:
+        is_named = Task.REQUEST in tasks_of(user, project, at=at)
+        is_owner = has_proof(user=user, project=project, at=at) is not None
+        return "" if is_named or is_owner else Hindrance.NAMED_ONLY.value
+
+    return by_name
+
+
 def _plan(
     requests: Iterable[Request], *, at: datetime, why: str = "", is_asked: bool = True
 ) -> None:
-    """Plan requests that are equal but for their users."""
+    """Plan requests that are equal but for their users, and hindered alike."""
     first, *others = requests
-    planned = request_builds(
-        project=first.project,
-        specifiers=first.specifiers,
-        targets=first.targets,
-        at=at,
-        is_asked=is_asked,
-    )
+    if first.hindrance:
+        found = preview(project=first.project, specifiers=first.specifiers, targets=first.targets)
+        planned = Planned((), found.served, found.refusals, uncovered=found.gaps)
+    else:
+        planned = request_builds(
+            project=first.project,
+            specifiers=first.specifiers,
+            targets=first.targets,
+            at=at,
+            is_asked=is_asked,
+        )
     for request in (first, *others):
         _apply(request, planned, at=at, why=why)
 
 
 def _apply(request: Request, planned: Planned, *, at: datetime, why: str) -> None:
-    request.is_petition = bool(planned.uncovered)
+    request.is_petition = bool(planned.uncovered) and request.hindrance != Hindrance.REFUSED
     request.uncovered = [
         {"version": gap.version, "target": gap.target} for gap in planned.uncovered
     ]
@@ -222,6 +287,7 @@ def _apply(request: Request, planned: Planned, *, at: datetime, why: str) -> Non
     request.save(
         update_fields=[
             "is_petition",
+            "hindrance",
             "uncovered",
             "already_served",
             "refusals",

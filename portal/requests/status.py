@@ -35,6 +35,8 @@ class RequestFacts:
     already_served: int
     refused: int
     builds: Sequence[BuildState]
+    hindrance: str = ""
+    """Of `portal.requests.models.Hindrance`: what keeps the gaps from being built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,21 @@ def status_of(request: RequestFacts) -> RequestStatus:
         )
     if live:
         return RequestStatus(RequestState.IN_PROGRESS, Turn.FARM, _progress(request, live, done))
+    if request.uncovered and request.hindrance == "refused":
+        return RequestStatus(
+            RequestState.REFUSED,
+            Turn.NOBODY,
+            f"The owners of {request.project} said no to building it here, and asked not to be"
+            " asked again. Please respect that; your wish is kept for you and shown to nobody.",
+        )
+    if request.uncovered and request.hindrance == "named-only":
+        return RequestStatus(
+            RequestState.WAITING_FOR_CONSENT,
+            Turn.PROJECT,
+            f"{_wheels(request.uncovered)} missing. The owners of {request.project} consented, and"
+            " let only those whom they named ask for wheels. It is their turn: they see your wish"
+            " counted.",
+        )
     if request.uncovered:
         return RequestStatus(
             RequestState.WAITING_FOR_CONSENT,

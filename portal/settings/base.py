@@ -241,7 +241,11 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "portal.api.errors.handle",
     "PAGE_SIZE": 50,
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"requests": "120/hour", "proofs": "60/hour"},
+    "DEFAULT_THROTTLE_RATES": {
+        "requests": "120/hour",
+        "proofs": "60/hour",
+        "pause-links": "10/hour",
+    },
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Affineur",
@@ -279,6 +283,9 @@ CELERY_BEAT_SCHEDULE = {
     "remind-of-lapse": {"task": "portal.remind_of_lapse", "schedule": 3600.0},
     "recheck-proofs": {"task": "portal.recheck_proofs", "schedule": 600.0},
     "end-graces": {"task": "portal.end_graces", "schedule": 3600.0},
+    "remind-of-expiry": {"task": "portal.remind_of_expiry", "schedule": 3600.0},
+    "keep-sources": {"task": "portal.keep_sources", "schedule": 300.0},
+    "write-letters": {"task": "portal.write_letters", "schedule": 3600.0},
 }
 
 # Pages of upstream's that we do not follow, for the processes of this machine: what is lost costs
@@ -389,6 +396,12 @@ AFFINEUR_PROOF_POLICY = {"build": _PROOFS, "publish": _PROOFS, "speak": _PROOFS}
 AFFINEUR_PROOF_RECHECK_SECONDS = int(os.environ.get("AFFINEUR_PROOF_RECHECK_SECONDS", "86400"))
 # Days for which a suspended consent's wheels stay listed, for its people to prove it again.
 AFFINEUR_SUSPENSION_GRACE_DAYS = int(os.environ.get("AFFINEUR_SUSPENSION_GRACE_DAYS", "30"))
+# How many of a project's proven owners have to say yes before a consent holds; 0 means all. The
+# owners of a project can want more of them, and none can want fewer than another.
+AFFINEUR_CONSENT_OWNERS = int(os.environ.get("AFFINEUR_CONSENT_OWNERS", "1"))
+# How many people have to have petitioned for a project before we write to the address in its
+# metadata: once a year at most, and never after a no. 0: never.
+AFFINEUR_LETTER_PEOPLE = int(os.environ.get("AFFINEUR_LETTER_PEOPLE", "0"))
 # GitHub, or an enterprise server of it that speaks for the projects here.
 AFFINEUR_GITHUB_URL = os.environ.get("AFFINEUR_GITHUB_URL", "https://github.com")
 AFFINEUR_GITHUB_API = os.environ.get("AFFINEUR_GITHUB_API", "https://api.github.com")

@@ -20,7 +20,10 @@ from builds.models import Permit
 from builds.services.permits import covering, unrevoked
 from builds.services.plan import Preview, preview
 from indexes.models import Project
-from portal.requests.models import Request
+from portal.consent.refusals import standing_refusal
+from portal.requests import drafts
+from portal.requests.carrying import asked_of
+from portal.requests.models import Cost, Platform, Request
 from portal.requests.services import make_request, request_status
 from portal.web.lookup import find_project
 from portal.web.people import account
@@ -43,6 +46,17 @@ class AskForm(forms.Form):
         label="Targets",
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one target."},
+    )
+    platform = forms.ChoiceField(
+        label="Where you need them",
+        required=False,
+        choices=[("", "Not said"), *Platform.choices],
+        help_text="Counted for the project's owners, also where no target of ours fits.",
+    )
+    cost = forms.ChoiceField(
+        label="What it costs you that there are none",
+        required=False,
+        choices=[("", "Not said"), *Cost.choices],
     )
     reason = forms.CharField(
         label="Why you need them",
@@ -79,7 +93,12 @@ def ask(request: HttpRequest, name: str) -> HttpResponse:
     }
     form = AskForm(request.POST if request.method == "POST" else None, initial=first)
     permits = unrevoked(project)
-    context: dict[str, Any] = {"project": project, "form": form, "has_permit": bool(permits)}
+    context: dict[str, Any] = {
+        "project": project,
+        "form": form,
+        "has_permit": bool(permits),
+        "no": standing_refusal(project),
+    }
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
         if "send" in request.POST:
@@ -89,12 +108,29 @@ def ask(request: HttpRequest, name: str) -> HttpResponse:
                 specifiers=asked["specifiers"],
                 targets=asked["targets"],
                 reason=asked["reason"],
+                platform=asked["platform"],
+                cost=asked["cost"],
                 at=now,
             )
             return redirect("web:request", made.pk)
         context["preview"] = _previewed(project, asked, permits)
     status = 400 if form.errors else 200
     return render(request, "web/ask.html", context, status=status)
+
+
+@require_safe
+@explained
+def carry(request: HttpRequest, name: str) -> HttpResponse:
+    """An issue and a pull request that a user can take to the project themselves."""
+    project = find_project(request, name, at=timezone.now())
+    facts = asked_of(project)
+    context = {
+        "project": project,
+        "no": standing_refusal(project),
+        "issue": drafts.issue(facts),
+        "pull_request": drafts.pull_request(facts),
+    }
+    return render(request, "web/carry.html", context)
 
 
 @require_safe

@@ -1,5 +1,6 @@
-"""Giving consent, clause by clause, and taking it back with the numbers in view."""
+"""Giving consent, clause by clause; pausing it, objecting to it, changing it, taking it back."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
@@ -13,31 +14,40 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from builds.domain.coverage import CellStatus
 from builds.domain.permits import Channel
 from builds.domain.planning import SPECIFIERS_LENGTH, InvalidSpecifiers, parse_specifiers
 from builds.services.coverage import coverage
+from indexes.domain.licences import canonical_licence
 from indexes.models import Project
 from portal.accounts.models import User
 from portal.accounts.services import is_administrator
 from portal.consent.agreements import (
-    BUILD_AND_EXECUTE,
-    REDISTRIBUTE_BINARIES,
     Agreement,
-    current,
+    all_agreements,
+    needed_for,
+    to_read_again,
     with_hash,
 )
-from portal.consent.licences import licence_seen
-from portal.consent.models import Afterwards, Capacity, Consent
+from portal.consent.licences import LicenceSeen, licence_seen
+from portal.consent.licensing import judge
+from portal.consent.models import Afterwards, AskedBy, Capacity, Consent
+from portal.consent.organisation import organisation_of
+from portal.consent.owners import owners_of, owners_wanted, parties_of, say_yes
+from portal.consent.reach import reach_of
 from portal.consent.services import (
+    change_scope,
+    consent_state,
     give_consent,
-    open_suspension,
+    open_suspensions,
     preview_revocation,
     revoke_consent,
 )
-from portal.errors import LicenceNeeded
+from portal.consent.states import MAY, Act, Ground, State
+from portal.consent.suspension import approve, object_to, pause, relent, resume
+from portal.errors import LicenceNeeded, LicenceRefused
 from portal.ownership.policy import Say
 from portal.ownership.services import has_proof
 from portal.requests.services import demand
@@ -47,20 +57,17 @@ from portal.web.problems import explained
 from portal.web.target_names import target_in_words
 from portal.web.text import rendered_markdown
 
+RELEASES_SHOWN = 8
+"""Of the plan; the rest is a number."""
 
-class ConsentForm(forms.Form):
-    """Scope first, then each clause of each agreement with a box of its own."""
 
-    capacity = forms.ChoiceField(
-        label="In which capacity do you consent?",
-        choices=Capacity.choices,
-        widget=forms.RadioSelect,
-        error_messages={"required": "Say in which capacity you consent."},
-    )
-    publish = forms.BooleanField(
-        label="Publish the wheels on this index",
+class ScopeForm(forms.Form):
+    """What a consent covers. Empty, it is for everything until it is taken back."""
+
+    covers_new_releases = forms.ChoiceField(
+        label="Releases that are yet to come",
         required=False,
-        help_text="Without it wheels are built and checked, and nobody can install them.",
+        choices=[("on", "Are covered, too"), ("", "Are not: only those of today are")],
     )
     specifiers = forms.CharField(
         label="Releases",
@@ -68,51 +75,30 @@ class ConsentForm(forms.Form):
         max_length=SPECIFIERS_LENGTH,
         help_text="Version specifiers, such as >=1.4. Empty means every release.",
     )
-    covers_new_releases = forms.BooleanField(
-        label="Releases that are yet to come, too",
-        required=False,
-        help_text="Without it only the releases that exist today are covered.",
-    )
     targets = forms.MultipleChoiceField(
         label="Targets",
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="None chosen means every target, those to come included.",
     )
+    asked_by = forms.ChoiceField(
+        label="Wheels are built for",
+        required=False,
+        choices=AskedBy.choices,
+        help_text="Who is named is said on the page of the project's owners.",
+    )
     expires_on = forms.DateField(
         label="Ends on",
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Midnight UTC. Empty means until you take it back.",
-    )
-    licence_expression = forms.CharField(
-        label="Licence",
-        required=False,
-        max_length=255,
-        help_text=(
-            "SPDX expression under which the wheels may be given to others, such as MIT or"
-            " Apache-2.0 OR BSD-3-Clause. Needed to publish."
-        ),
-    )
-    licence_seen_in = forms.CharField(
-        label="Where the licence stands",
-        required=False,
-        max_length=255,
-        help_text="A file or a field, such as LICENSE of the newest release.",
+        help_text="Midnight UTC; you are reminded a month before. Empty: until you take it back.",
     )
 
-    def __init__(self, *args: Any, agreements: list[Agreement], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.agreements = agreements
         self.fields["targets"].choices = [  # type: ignore[attr-defined]  # it is the one above
             (name, target_in_words(name)) for name in settings.AFFINEUR_TARGETS
         ]
-        for agreement in agreements:
-            for clause in agreement.clauses:
-                self.fields[clause_field(agreement, clause.id)] = forms.BooleanField(
-                    label=clause.title,
-                    required=False,
-                )
 
     def clean_specifiers(self) -> str:
         specifiers: str = self.cleaned_data["specifiers"]
@@ -120,6 +106,9 @@ class ConsentForm(forms.Form):
             return str(parse_specifiers(specifiers))
         except InvalidSpecifiers as error:
             raise forms.ValidationError(str(error)) from error
+
+    def clean_asked_by(self) -> str:
+        return self.cleaned_data["asked_by"] or AskedBy.ANYONE.value
 
     def clean_expires_on(self) -> datetime | None:
         day = self.cleaned_data["expires_on"]
@@ -131,14 +120,67 @@ class ConsentForm(forms.Form):
             raise forms.ValidationError(message)
         return moment
 
+    @property
+    def scope(self) -> dict[str, Any]:
+        """As the services take it."""
+        chosen = self.cleaned_data
+        return {
+            "specifiers": chosen["specifiers"],
+            "covers_new_releases": bool(chosen["covers_new_releases"]),
+            "targets": chosen["targets"],
+            "asked_by": chosen["asked_by"],
+            "expires_at": chosen["expires_on"],
+        }
+
+    @property
+    def scope_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in ScopeForm.base_fields]
+
+    @property
+    def has_scope_errors(self) -> bool:
+        return any(name in self.errors for name in ScopeForm.base_fields)
+
+
+class ConsentForm(ScopeForm):
+    """Each clause with a box of its own, none of them ticked; then what it takes besides."""
+
+    capacity = forms.ChoiceField(
+        label="In which capacity do you consent?",
+        choices=Capacity.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Say in which capacity you consent."},
+    )
+    publish = forms.ChoiceField(
+        label="What may be done",
+        required=False,
+        choices=[("on", "Build wheels, and publish them here"), ("", "Build and check them only")],
+    )
+    licence_expression = forms.CharField(
+        label="Licence",
+        required=False,
+        max_length=255,
+        help_text=(
+            "SPDX expression under which the wheels may be given to others, such as MIT or"
+            " Apache-2.0 OR BSD-3-Clause. Needed to publish."
+        ),
+    )
+
+    def __init__(self, *args: Any, agreements: tuple[Agreement, ...], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.agreements = agreements
+        for agreement in agreements:
+            for clause in agreement.clauses:
+                self.fields[clause_field(agreement, clause.id)] = forms.BooleanField(
+                    label=clause.title,
+                    required=False,
+                )
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        publishes = cleaned.get("publish")
-        if publishes and not cleaned.get("licence_expression"):
+        names_licence = "licence_expression" in self.fields
+        if names_licence and cleaned.get("publish") and not cleaned.get("licence_expression"):
             self.add_error("licence_expression", "Name the licence: wheels are published under it.")
-        for agreement in self.agreements:
-            if agreement.name == REDISTRIBUTE_BINARIES and not publishes:
-                continue
+        for agreement in needed_for(self.channels):
             for clause in agreement.clauses:
                 name = clause_field(agreement, clause.id)
                 if not cleaned.get(name):
@@ -146,16 +188,17 @@ class ConsentForm(forms.Form):
         return cleaned
 
     @property
-    def scope(self) -> list[forms.BoundField]:
-        """The fields that are no clause."""
-        return [field for field in self if not field.name.startswith("clause:")]
+    def terms(self) -> list[forms.BoundField]:
+        return [self[name] for name in ("publish", "licence_expression", "capacity")]
 
     @property
     def texts(self) -> list[dict[str, Any]]:
-        """Each agreement with its clauses, in full, and a box for each."""
+        """Each agreement with its clauses in one line and in full, and a box for each."""
+        for_building = needed_for([Channel.BUILD])
         return [
             {
                 "agreement": agreement,
+                "is_for_publishing": agreement not in for_building,
                 "introduction": rendered_markdown(agreement.introduction),
                 "clauses": [
                     (self[clause_field(agreement, clause.id)], rendered_markdown(clause.text))
@@ -167,23 +210,23 @@ class ConsentForm(forms.Form):
 
     @property
     def channels(self) -> list[str]:
-        publishes = self.cleaned_data["publish"]
+        publishes = self.cleaned_data.get("publish")
         return [Channel.BUILD.value, Channel.PUBLISH.value] if publishes else [Channel.BUILD.value]
 
     @property
     def accepted(self) -> list[dict[str, Any]]:
-        """The agreements whose every clause was ticked, as the consent records them."""
+        """The agreements that it takes, and the clauses of each that were ticked."""
         return [
-            {"name": each.name, "sha256": self.data.get(f"sha256:{each.name}"), "clauses": clauses}
-            for each in self.agreements
-            if (
-                clauses := [
+            {
+                "name": each.name,
+                "sha256": self.data.get(f"sha256:{each.name}"),
+                "clauses": [
                     clause.id
                     for clause in each.clauses
                     if self.cleaned_data.get(clause_field(each, clause.id))
-                ]
-            )
-            and (each.name != REDISTRIBUTE_BINARIES or self.cleaned_data["publish"])
+                ],
+            }
+            for each in needed_for(self.channels)
         ]
 
 
@@ -218,45 +261,107 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
     proof = has_proof(user=user, project=project, at=now, say=Say.BUILD)
     if proof is None:
         return redirect("web:prove", project.name)
-    agreements = [current(BUILD_AND_EXECUTE), current(REDISTRIBUTE_BINARIES)]
+    agreements = needed_for(Channel)
+    seen = licence_seen(project)
     if request.method == "POST":
         form = ConsentForm(request.POST, agreements=agreements)
         if form.is_valid():
             try:
-                given = _give(form, user, project, now)
-            except LicenceNeeded as error:
+                given = _give(form, user, project, seen, now)
+            except (LicenceNeeded, LicenceRefused) as error:
                 form.add_error("licence_expression", str(error))
             else:
-                messages.success(
-                    request,
-                    f"Thank you. Your consent for {project.name} is recorded, and holds from now.",
-                )
+                messages.success(request, _thanks(given, now))
                 return redirect("web:consent", given.pk)
     else:
-        form = ConsentForm(agreements=agreements, initial=_suggested(project))
+        first = {"publish": "on", "covers_new_releases": "on", "asked_by": AskedBy.ANYONE.value}
+        form = ConsentForm(
+            agreements=agreements, initial=first | {"licence_expression": seen.expression}
+        )
     context = {
         "project": project,
         "proof": proof,
         "form": form,
         "demand": demand(project),
-        "numbers": _numbers(project),
+        "plan": _plan(project),
+        "seen": seen,
+        "licence": _judged(form["licence_expression"].value() or ""),
+        "owners_wanted": owners_wanted(project, at=now),
+        "organisation": organisation_of(project, at=now),
     }
     return render(request, "web/consent_form.html", context, status=400 if form.errors else 200)
 
 
 @require_safe
 @login_required
+@never_cache
 def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
-    """One consent, for who gave it and the project's other owners."""
+    """One consent and what can be done to it, for who gave it and the project's other owners."""
+    now = timezone.now()
     found = _consent(request, consent_id)
+    user = account(request)
+    state = consent_state(found, at=now)
+    suspensions = open_suspensions(found)
+    parties = parties_of(user, found, at=now)
     context = {
         "consent": found,
-        "suspension": open_suspension(found),
         "texts": [(each, with_hash(each["sha256"])) for each in found.agreements],
         "is_held": found.holds.filter(lifted_at=None).exists(),
-        "now": timezone.now(),
+        "again": to_read_again(found.agreements, all_agreements()),
+        "licence": judge(found.licence_expression) if found.licence_expression else None,
+        "state": state,
+        "is_over": state in {State.REVOKED, State.REPLACED, State.EXPIRED},
+        "suspensions": suspensions,
+        "is_paused": any(one.ground == Ground.PAUSE for one in suspensions),
+        "my_objection": any(
+            one.ground == Ground.OBJECTION and one.by == user for one in suspensions
+        ),
+        "may": {act.value: bool(parties & MAY[act]) for act in Act},
+        "approving": say_yes(found, at=now),
+        "wanted": owners_wanted(found.project, at=now),
+        "owners": owners_of(found.project, at=now),
+        "reach": reach_of(found, at=now),
+        "replaced_by": Consent.objects.filter(replaces=found).first(),
     }
     return render(request, "web/consent.html", context)
+
+
+@require_POST
+@login_required
+@explained
+def act(request: HttpRequest, consent_id: UUID) -> HttpResponse:
+    """Pause, resume, approve, object or relent: one button each, in force at once."""
+    found = _consent(request, consent_id)
+    done = _ACTS.get(request.POST.get("act", ""))
+    if done is None:
+        message = "This page has no such button: go back and reload it."
+        raise PermissionDenied(message)
+    reason = request.POST.get("reason", "")[:2000]
+    messages.success(request, done(found, account(request), reason, timezone.now()))
+    return redirect("web:consent", found.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@never_cache
+@explained
+def scope(request: HttpRequest, consent_id: UUID) -> HttpResponse:
+    """Another scope for the same consent, on the agreements that were accepted."""
+    now = timezone.now()
+    found = _consent(request, consent_id)
+    form = ScopeForm(request.POST if request.method == "POST" else None, initial=_scope_of(found))
+    if request.method == "POST" and form.is_valid():
+        changed = change_scope(
+            consent=found,
+            user=account(request),
+            channels=found.channels,
+            at=now,
+            **form.scope,
+        )
+        messages.success(request, f"The consent for {found.project.name} has its new scope.")
+        return redirect("web:consent", changed.pk)
+    context = {"consent": found, "form": form, "reach": reach_of(found, at=now)}
+    return render(request, "web/scope.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -268,14 +373,19 @@ def revoke(request: HttpRequest, consent_id: UUID) -> HttpResponse:
     found = _consent(request, consent_id)
     form = RevokeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        revoke_consent(
+        revocation = revoke_consent(
             consent=found,
             user=account(request),
             afterwards=form.cleaned_data["afterwards"],
             reason=form.cleaned_data["reason"],
             at=now,
         )
-        messages.success(request, f"Your consent for {found.project.name} is taken back.")
+        messages.success(
+            request,
+            f"The consent for {found.project.name} is taken back."
+            f" {_count(revocation.builds_cancelled, 'build')} cancelled or stopped,"
+            f" {_count(revocation.files_withdrawn, 'wheel')} withdrawn.",
+        )
         return redirect("web:consent", found.pk)
     context = {
         "consent": found,
@@ -286,61 +396,135 @@ def revoke(request: HttpRequest, consent_id: UUID) -> HttpResponse:
     return render(request, "web/revoke.html", context, status=400 if form.errors else 200)
 
 
-def _give(form: ConsentForm, user: User, project: Project, now: datetime) -> Consent:
-    chosen = form.cleaned_data
-    return give_consent(
-        user=user,
-        project=project,
-        capacity=chosen["capacity"],
-        accepted=form.accepted,
-        specifiers=chosen["specifiers"],
-        covers_new_releases=chosen["covers_new_releases"],
-        targets=chosen["targets"],
-        channels=form.channels,
-        expires_at=chosen["expires_on"],
-        licence_expression=chosen["licence_expression"],
-        licence_seen_in=chosen["licence_seen_in"],
-        at=now,
+def _pause(found: Consent, user: User, reason: str, at: datetime) -> str:
+    held = pause(consent=found, user=user, reason=reason, at=at)
+    return (
+        f"Paused. {_count(held.builds_cancelled, 'build')} cancelled or stopped. The wheels stay"
+        " listed, and lock files still resolve. The way back: resume it here."
     )
 
 
-def _suggested(project: Project) -> dict[str, Any]:
-    expression, place = licence_seen(project)
+def _resume(found: Consent, user: User, _reason: str, at: datetime) -> str:
+    settled = resume(consent=found, user=user, at=at)
+    if settled.state is State.LIVE:
+        return "It holds again: what people asked for meanwhile is planned."
+    return f"The pause is over. It is {settled.state.label} still."
+
+
+def _object(found: Consent, user: User, reason: str, at: datetime) -> str:
+    held = object_to(consent=found, user=user, reason=reason, at=at)
+    return (
+        f"Your objection suspends it. {_count(held.builds_cancelled, 'build')} cancelled or"
+        f" stopped. The wheels stay listed until {held.grace_until:%Y-%m-%d}, and leave the index"
+        " then unless the owners agree. The way back: take the objection back here."
+    )
+
+
+def _relent(found: Consent, user: User, _reason: str, at: datetime) -> str:
+    settled = relent(consent=found, user=user, at=at)
+    return f"Your objection is taken back. The consent {_now(settled.state)}."
+
+
+def _approve(found: Consent, user: User, _reason: str, at: datetime) -> str:
+    settled = approve(consent=found, user=user, at=at)
+    return f"Your yes is recorded. The consent {_now(settled.state)}."
+
+
+_ACTS: dict[str, Callable[[Consent, User, str, datetime], str]] = {
+    Act.PAUSE.value: _pause,
+    Act.RESUME.value: _resume,
+    Act.OBJECT.value: _object,
+    Act.RELENT.value: _relent,
+    Act.APPROVE.value: _approve,
+}
+
+
+def _now(state: State) -> str:
+    return "holds" if state is State.LIVE else f"is {state.label}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"1 {what} is" if number == 1 else f"{number} {what}s are"
+
+
+def _thanks(given: Consent, now: datetime) -> str:
+    name = given.project.name
+    if consent_state(given, at=now) is State.LIVE:
+        return f"Thank you. Your consent for {name} is recorded, and holds from now."
+    return f"Thank you. Your consent for {name} is recorded, and waits for its other owners."
+
+
+def _give(
+    form: ConsentForm, user: User, project: Project, seen: LicenceSeen, now: datetime
+) -> Consent:
+    expression = form.cleaned_data["licence_expression"]
+    is_as_seen = bool(expression) and canonical_licence(expression) == seen.expression
+    stated = f"Stated by {user.username}" if expression else ""
+    return give_consent(
+        user=user,
+        project=project,
+        capacity=form.cleaned_data["capacity"],
+        accepted=form.accepted,
+        channels=form.channels,
+        licence_expression=expression,
+        licence_seen_in=f"{seen.place} ({seen.confidence.value})" if is_as_seen else stated,
+        at=now,
+        **form.scope,
+    )
+
+
+def _scope_of(given: Consent) -> dict[str, Any]:
     return {
-        "publish": True,
-        "covers_new_releases": True,
-        "licence_expression": expression,
-        "licence_seen_in": place,
+        "specifiers": given.specifiers,
+        "covers_new_releases": "on" if given.covers_new_releases else "",
+        "targets": given.targets,
+        "asked_by": given.asked_by,
+        "expires_on": given.expires_at.date() if given.expires_at else None,
     }
 
 
-def _numbers(project: Project) -> dict[str, int]:
-    """What a consent for everything would mean today."""
+def _judged(expression: str) -> dict[str, Any] | None:
+    """What would come of a licence, as a page shows it."""
+    canonical = canonical_licence(expression) if expression else None
+    if canonical is None:
+        return None
+    judged = judge(canonical)
+    return {
+        "chosen": judged.chosen,
+        "is_choice": judged.is_choice,
+        "label": judged.licence_class.label,
+        "duties": judged.licence_class.duties,
+        "refusal": judged.licence_class.refusal,
+    }
+
+
+def _plan(project: Project) -> dict[str, Any]:
+    """What a consent for everything would mean today; nothing is run to find out."""
     covered = coverage(project=project)
     missing = [
-        row.version
+        (row.version, [cell.target for cell in row.cells if cell.status is CellStatus.MISSING])
         for row in covered.rows
-        for cell in row.cells
-        if cell.status is CellStatus.MISSING
     ]
+    gaps = [(version, targets) for version, targets in missing if targets]
     counts = covered.counts
     return {
-        "gaps": len(missing),
-        "releases": len(set(missing)),
+        "releases_shown": gaps[:RELEASES_SHOWN],
+        "left_out": len(gaps[RELEASES_SHOWN:]),
+        "gaps": sum(len(targets) for _, targets in gaps),
+        "releases": len(gaps),
         "served": counts[CellStatus.UPSTREAM] + counts[CellStatus.OURS],
         "targets": len(covered.targets),
     }
 
 
 def _consent(request: HttpRequest, consent_id: UUID) -> Consent:
-    consents = Consent.objects.select_related("project", "user", "proof", "revocation")
+    consents = Consent.objects.select_related("project", "user", "proof", "revocation", "replaces")
     found = get_object_or_404(consents, pk=consent_id)
     user = account(request)
-    is_theirs = found.user == user or is_administrator(user)
-    if not is_theirs and has_proof(user=user, project=found.project, at=timezone.now()) is None:
+    if not is_administrator(user) and not parties_of(user, found, at=timezone.now()):
         message = (
-            f"This consent is for the proven owners of {found.project.name}. It is your turn:"
-            " prove that the project is yours, then come back."
+            f"This consent is for the proven owners of {found.project.name}, and whom they named."
+            " It is your turn: prove that the project is yours, then come back."
         )
         raise PermissionDenied(message)
     return found

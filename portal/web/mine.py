@@ -6,7 +6,6 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -19,13 +18,17 @@ from indexes.domain.names import (
     NormalizedName,
     parse_project_name,
 )
-from portal.accounts.models import ApiToken, User
+from portal.accounts.models import ApiToken
 from portal.accounts.scopes import Scope
 from portal.accounts.services import issue_token, revoke_token
-from portal.consent.models import Consent, Suspension
+from portal.consent.agreements import all_agreements, to_read_again
+from portal.consent.models import Consent, Delegation
+from portal.consent.services import facts_in
+from portal.consent.states import state_of
 from portal.ownership.models import Proof
 from portal.requests.models import Request
 from portal.requests.services import request_status
+from portal.requests.wanted import wanted_of
 from portal.web.people import account
 from portal.web.problems import explained
 
@@ -65,27 +68,27 @@ def mine(request: HttpRequest) -> HttpResponse:
     form = FindForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         return redirect("web:prove", form.cleaned_data["name"])
+    now, texts = timezone.now(), all_agreements()
     asked = Request.objects.filter(user=user).select_related("project")
     context = {
+        "wanted": wanted_of(user, at=now),
+        "delegations": Delegation.objects.filter(person=user, ended_at=None).select_related(
+            "project", "by"
+        )[:SHOWN],
         "proofs": Proof.objects.filter(user=user).select_related("project")[:SHOWN],
-        "consents": _consents(user)[:SHOWN],
+        "consents": [
+            (each, state_of(facts_in(each), at=now), to_read_again(each.agreements, texts))
+            for each in Consent.objects.filter(user=user)
+            .select_related("project", "revocation", "replaced_by")
+            .prefetch_related("suspensions__by")[:SHOWN]
+        ],
         "requests": [
             (each, request_status(each)) for each in asked.prefetch_related("builds")[:SHOWN]
         ],
         "token_count": ApiToken.objects.filter(user=user, revoked_at=None).count(),
-        "now": timezone.now(),
         "form": form,
     }
     return render(request, "web/mine.html", context, status=400 if form.errors else 200)
-
-
-def _consents(user: User) -> QuerySet[Consent]:
-    suspended = Suspension.objects.filter(lifted_at=None)
-    return (
-        Consent.objects.filter(user=user)
-        .select_related("project", "revocation")
-        .prefetch_related(Prefetch("suspensions", suspended, to_attr="suspended_now"))
-    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

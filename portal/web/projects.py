@@ -12,7 +12,9 @@ from builds.services.coverage import coverage
 from builds.services.plan import preview
 from indexes.domain.names import parse_project_name
 from indexes.models import File, Project
-from portal.consent.services import live_consents
+from portal.consent.models import KeptSource
+from portal.consent.refusals import standing_refusal
+from portal.consent.services import live_consents, unended_consents
 from portal.moderation.files import may_yank
 from portal.moderation.holds import is_suspended
 from portal.ownership.services import has_proof
@@ -38,6 +40,8 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
         "statuses": list(CellStatus),
         "consents": live_consents(project, at=now),
         "is_suspended": is_suspended(project),
+        "held_back": unended_consents(project, at=now),
+        "no": standing_refusal(project),
         "demand": demand(project),
         "install": _install(project, covered),
     }
@@ -75,6 +79,7 @@ def release(request: HttpRequest, name: str, version: str) -> HttpResponse:
         "files": [(file, file_url(file)) for file in ours],
         "consents": live_consents(project, at=timezone.now()),
         "may_yank": _may_yank(request, project),
+        "sources": KeptSource.objects.filter(project=project, version=version),
     }
     return render(request, "web/release.html", context)
 

@@ -12,7 +12,7 @@ from indexes.domain.names import NormalizedName
 from indexes.models import File, Project
 from indexes.services.refresh import refresh_project
 from portal.accounts.models import User
-from portal.consent.agreements import BUILD_AND_EXECUTE, REDISTRIBUTE_BINARIES, current
+from portal.consent.agreements import needed_for
 from portal.consent.models import Consent
 from portal.consent.services import give_consent
 from portal.ownership.models import Proof
@@ -65,10 +65,11 @@ def attest(user: User, project: Project, at: datetime = AT) -> Proof:
     )
 
 
-def all_accepted() -> list[dict[str, Any]]:
+def all_accepted(channels: Sequence[str] = ("build", "publish")) -> list[dict[str, Any]]:
+    """Every clause of every text that a consent to these takes."""
     return [
         {"name": text.name, "sha256": text.sha256, "clauses": text.clause_ids}
-        for text in (current(BUILD_AND_EXECUTE), current(REDISTRIBUTE_BINARIES))
+        for text in needed_for(channels)
     ]
 
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from builds.models import Build, Permit
 from portal.accounts.scopes import Scope
+from portal.consent.agreements import current_agreements
 from portal.consent.models import Consent, Revocation
 
 CONSENTS = "/api/v1/projects/docopt/consents/"
@@ -49,7 +50,9 @@ def test_a_consent_issues_permits_and_is_told_in_full(consent):
     assert (consent["is_live"], consent["is_mine"]) == (True, True)
     assert (consent["proven_by"], consent["is_for_development"]) == ("attestation", True)
     assert consent["channels"] == ["build", "publish"]
-    assert {agreement["version"] for agreement in consent["agreements"]} == {1}
+    assert {one["name"]: one["version"] for one in consent["agreements"]} == {
+        one.name: one.version for one in current_agreements()
+    }
     assert Permit.objects.filter(origin=consent["id"], revoked_at=None).count() == 1
 
 

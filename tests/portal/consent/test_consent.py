@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 
 from builds.domain.planning import InvalidSpecifiers
 from builds.domain.targets import UnknownTarget
@@ -10,7 +11,9 @@ from builds.services.permits import live_permit
 from indexes.domain.status import Decision, Standing
 from indexes.models import File
 from indexes.services.standing import decide
+from portal.consent.agreements import all_agreements, with_hash
 from portal.consent.models import Consent, Revocation
+from portal.consent.recipes import verify_may_edit
 from portal.consent.services import (
     end_development_permits,
     live_consents,
@@ -25,6 +28,7 @@ from portal.errors import (
     ConsentEnded,
     InvalidConsent,
     LicenceNeeded,
+    ModificationNotAccepted,
     NotYourConsent,
     ProofNeeded,
     UnknownAgreement,
@@ -75,7 +79,10 @@ class TestGiving:
     def test_it_records_what_was_accepted_and_issues_a_permit(self, maintainer, docopt, proof):
         given = consent(maintainer, docopt, targets=[CP313], specifiers=">=0.6")
         assert given.proof == proof
-        assert given.agreements == [one | {"version": 1} for one in all_accepted()]
+        versions = {one["name"]: one.pop("version") for one in given.agreements}
+        assert given.agreements == all_accepted()
+        assert versions["build-and-execute"] == versions["redistribute-binaries"] == 2
+        given.refresh_from_db()
         permit = Permit.objects.get()
         assert permit.origin == str(given.pk)
         assert (permit.specifiers, permit.targets) == (">=0.6", [CP313])
@@ -123,7 +130,7 @@ class TestGiving:
 
     def test_a_text_left_out_is_no_consent(self, maintainer, docopt, proof):
         with pytest.raises(AgreementNotAccepted, match="redistribute-binaries"):
-            consent(maintainer, docopt, accepted=all_accepted()[:1])
+            consent(maintainer, docopt, accepted=all_accepted(["build"]))
 
     def test_another_text_than_the_current_is_no_consent(self, maintainer, docopt, proof):
         accepted = all_accepted()
@@ -136,11 +143,11 @@ class TestGiving:
         with pytest.raises(UnknownAgreement):
             consent(maintainer, docopt, accepted=accepted)
 
-    def test_building_alone_needs_the_one_text_and_no_licence(self, maintainer, docopt, proof):
+    def test_building_alone_needs_fewer_texts_and_no_licence(self, maintainer, docopt, proof):
         given = consent(
             maintainer,
             docopt,
-            accepted=all_accepted()[:1],
+            accepted=all_accepted(["build"]),
             channels=["build"],
             licence_expression="",
         )
@@ -183,6 +190,40 @@ class TestGiving:
         for act in (given.save, given.delete, Consent.objects.all().delete):
             with pytest.raises(AppendOnly, match="consent"):
                 act()
+
+
+class TestTextsOfBefore:
+    """Who accepted an earlier text did so for good; what it does not allow is not done."""
+
+    @pytest.fixture
+    def first(self, maintainer, docopt, proof) -> Consent:
+        given = consent(maintainer, docopt)
+        texts = [text for text in all_agreements() if text.version == 1]
+        accepted = [
+            {
+                "name": text.name,
+                "version": 1,
+                "sha256": text.sha256,
+                "clauses": text.clause_ids,
+            }
+            for text in texts
+            if text.name in {"build-and-execute", "redistribute-binaries"}
+        ]
+        QuerySet(Consent).filter(pk=given.pk).update(agreements=accepted)
+        given.refresh_from_db()
+        return given
+
+    def test_it_stays_valid_and_says_which_text_it_was(self, first, docopt):
+        assert list(live_consents(docopt, at=LATER)) == [first]
+        assert all(with_hash(one["sha256"]).version == 1 for one in first.agreements)
+
+    def test_it_allows_no_change_of_what_builds_are_given(self, first, maintainer, docopt):
+        with pytest.raises(ModificationNotAccepted, match="repairing and patching"):
+            verify_may_edit(user=maintainer, project=docopt, at=LATER)
+
+    def test_the_texts_of_today_do(self, first, maintainer, docopt):
+        consent(maintainer, docopt, at=LATER)
+        verify_may_edit(user=maintainer, project=docopt, at=LATER)
 
 
 class TestReleasesOfNow:

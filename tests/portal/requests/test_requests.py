@@ -82,9 +82,9 @@ class TestPetition:
         assert found.specifiers == (("==0.6.2", 2), (">=0.6", 1))
         assert found.reasons == ("no compiler on the cluster",)
 
-    def test_counting_takes_four_queries(self, stranger, docopt, django_assert_num_queries):
+    def test_counting_takes_three_queries(self, stranger, docopt, django_assert_num_queries):
         ask(stranger, reason="x")
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(3):
             demand(docopt)
 
 

@@ -43,7 +43,7 @@ def test_consent_is_told_with_its_scope(client: Client, farm: Farm):
 def test_no_consent_is_told_with_the_way_to_one(client: Client, farm: Farm):
     page = words_of(page_of(client, "docopt"))
     assert "nothing of it runs" in page
-    assert "1 person petitioned" in page
+    assert "1 person has petitioned" in page
     assert "Every image builds it from source." in page
 
 

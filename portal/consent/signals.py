@@ -1,0 +1,7 @@
+"""What is told about consents, in the transaction in which it happens."""
+
+from django.dispatch import Signal
+
+pause_requested = Signal()
+"""The address in a project's metadata asked to pause. Arguments: project, address, paused (how
+many consents), at."""

@@ -1,0 +1,192 @@
+"""The life of a consent, pure: what holds it, what ends it, and who may do which.
+
+A consent is in force while nothing holds it and nothing ended it. Holds are of several grounds
+and can stand together: it is in force again when the last of them is gone. An end is for ever.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class Ground(StrEnum):
+    """Why a consent does not hold for now."""
+
+    APPROVAL = "approval"
+    """Not enough of the owners have said yes."""
+    OBJECTION = "objection"
+    PROOF = "proof"
+    PAUSE = "pause"
+
+    @property
+    def label(self) -> str:
+        return _GROUNDS[self]
+
+
+class End(StrEnum):
+    REVOKED = "revoked"
+    REPLACED = "replaced"
+    """By one of the same person with another scope."""
+
+
+class State(StrEnum):
+    """In one word; of several the first that applies, in this order."""
+
+    REVOKED = "revoked"
+    REPLACED = "replaced"
+    EXPIRED = "expired"
+    OBJECTED = "objected"
+    SUSPENDED = "suspended"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    LIVE = "live"
+
+    @property
+    def label(self) -> str:
+        return _STATES[self]
+
+
+class Party(StrEnum):
+    """Who somebody is to a consent."""
+
+    GIVER = "giver"
+    OWNER = "owner"
+    """Another person who has proven that the project is theirs."""
+    PAUSER = "pauser"
+    """Somebody whom an owner named to pause."""
+    REVOKER = "revoker"
+    """Somebody whom an owner named to take back."""
+    METADATA = "metadata"
+    """Who reads the mail of the address in the project's metadata."""
+
+
+class Act(StrEnum):
+    APPROVE = "approve"
+    PAUSE = "pause"
+    RESUME = "resume"
+    OBJECT = "object"
+    RELENT = "relent"
+    RESCOPE = "rescope"
+    REVOKE = "revoke"
+
+
+_GROUNDS: Mapping[Ground, str] = {
+    Ground.APPROVAL: "Waits for co-owners",
+    Ground.OBJECTION: "A co-owner objects",
+    Ground.PROOF: "Its proof does not hold",
+    Ground.PAUSE: "Paused",
+}
+_STATES: Mapping[State, str] = {
+    State.REVOKED: "taken back",
+    State.REPLACED: "replaced",
+    State.EXPIRED: "ended",
+    State.OBJECTED: "objected to",
+    State.SUSPENDED: "suspended",
+    State.WAITING: "waits for co-owners",
+    State.PAUSED: "paused",
+    State.LIVE: "holds",
+}
+_STATE_OF: Mapping[Ground, State] = {
+    Ground.OBJECTION: State.OBJECTED,
+    Ground.PROOF: State.SUSPENDED,
+    Ground.APPROVAL: State.WAITING,
+    Ground.PAUSE: State.PAUSED,
+}
+
+MAY: Mapping[Act, frozenset[Party]] = {
+    Act.APPROVE: frozenset({Party.OWNER}),
+    Act.PAUSE: frozenset({Party.GIVER, Party.OWNER, Party.PAUSER, Party.METADATA}),
+    Act.RESUME: frozenset({Party.GIVER, Party.OWNER, Party.PAUSER}),
+    Act.OBJECT: frozenset({Party.OWNER}),
+    Act.RELENT: frozenset({Party.OWNER}),
+    Act.RESCOPE: frozenset({Party.GIVER}),
+    Act.REVOKE: frozenset({Party.GIVER, Party.OWNER, Party.REVOKER}),
+}
+"""Who may do what. An objection is taken back by who made it, whatever they are by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One reason why a consent does not hold. `by` tells objections of several people apart."""
+
+    ground: Ground
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decides in which state a consent is."""
+
+    holds: frozenset[Hold] = frozenset()
+    end: End | None = None
+    expires_at: datetime | None = None
+
+
+class NotPossible(Exception):
+    """The consent is in a state in which this cannot be done; `state` says which."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        super().__init__(f"the consent is {state.label}")
+
+
+def state_of(facts: Facts, *, at: datetime) -> State:
+    """Where it stands; in force only when this is `LIVE`."""
+    if facts.end:
+        return State(facts.end.value)
+    if facts.expires_at is not None and facts.expires_at <= at:
+        return State.EXPIRED
+    grounds = {hold.ground for hold in facts.holds}
+    return next((state for ground, state in _STATE_OF.items() if ground in grounds), State.LIVE)
+
+
+def held(facts: Facts, hold: Hold, *, at: datetime) -> Facts:
+    """The consent with one more hold. Raises `NotPossible` when it ended, or has that one."""
+    state = state_of(facts, at=at)
+    if _is_over(state) or hold in facts.holds:
+        raise NotPossible(state)
+    return replace(facts, holds=facts.holds | {hold})
+
+
+def released(facts: Facts, hold: Hold, *, at: datetime) -> Facts:
+    """The consent without that hold. Raises `NotPossible` when it ended, or has it not."""
+    state = state_of(facts, at=at)
+    if _is_over(state) or hold not in facts.holds:
+        raise NotPossible(state)
+    return replace(facts, holds=facts.holds - {hold})
+
+
+def ended(facts: Facts, end: End, *, at: datetime) -> Facts:
+    """The consent, over. One that has expired can still be taken back, wheels and all.
+
+    Raises `NotPossible` when it is over already, or is to be replaced while it does not hold.
+    """
+    state = state_of(facts, at=at)
+    if facts.end or (end is End.REPLACED and state is not State.LIVE):
+        raise NotPossible(state)
+    return replace(facts, end=end)
+
+
+def approvals_needed(wanted: int, *, owners: int) -> int:
+    """How many of so many proven owners have to say yes; `wanted` is a number, 0 means all.
+
+    Never more than there are: who has left cannot be asked.
+
+    >>> approvals_needed(1, owners=3), approvals_needed(0, owners=3), approvals_needed(5, owners=3)
+    (1, 3, 3)
+    """
+    return max(1, min(wanted or owners, owners))
+
+
+def strictest(wishes: list[int]) -> int:
+    """What holds when owners want different numbers: all (0) before any, then the largest.
+
+    >>> strictest([1, 3]), strictest([2, 0]), strictest([])
+    (3, 0, 1)
+    """
+    return 0 if 0 in wishes else max(wishes, default=1)
+
+
+def _is_over(state: State) -> bool:
+    return state in {State.REVOKED, State.REPLACED, State.EXPIRED}

@@ -1,0 +1,181 @@
+"""The pages of a consent's life: what a maintainer sees, and what a button does."""
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from builds.models import Build
+from portal.consent.models import Consent, Delegation, PauseLink, Refusal
+from portal.consent.pause_links import link_of
+from portal.ownership.models import Proof
+from tests.portal.web.scenes import Farm
+from tests.portal.web.test_every_page import words_of
+
+
+def proven(farm: Farm, user, project=None) -> Proof:
+    now = timezone.now()
+    return Proof.objects.create(
+        user=user,
+        project=project or farm.project,
+        method="staff-review",
+        state="proven",
+        created_at=now,
+        proven_at=now,
+    )
+
+
+@pytest.fixture
+def co_owner(farm: Farm, stranger) -> Client:
+    """The stranger has proven the project, too."""
+    proven(farm, stranger)
+    return signed_in(stranger)
+
+
+def signed_in(user) -> Client:
+    client = Client()
+    client.force_login(user, backend="portal.accounts.backends.AccountBackend")
+    return client
+
+
+def press(client: Client, farm: Farm, act: str, **data) -> str:
+    path = reverse("web:act-on-consent", args=[farm.consent.pk])
+    return words_of(client.post(path, {"act": act, **data}, follow=True))
+
+
+def test_pausing_takes_one_button_and_shows_what_it_did(owner_client: Client, farm: Farm):
+    page = words_of(owner_client.get(reverse("web:consent", args=[farm.consent.pk])))
+    waiting = Build.objects.filter(project=farm.project, state="queued").count()
+    assert f"Under this consent alone {waiting} builds wait" in page
+    assert "1 wheel is listed" in page
+    after = press(owner_client, farm, "pause")
+    assert "Paused. " in after
+    assert "cancelled or stopped" in after
+    assert "The wheels stay listed" in after
+    assert not Build.objects.filter(project=farm.project, state="queued").exists()
+    assert "It holds again" in press(owner_client, farm, "resume")
+
+
+def test_a_co_owner_sees_that_they_can_object_and_take_it_back(
+    co_owner: Client, owner_client: Client, farm: Farm
+):
+    page = words_of(co_owner.get(reverse("web:consent", args=[farm.consent.pk])))
+    assert 'value="object"' in page
+    assert 'value="object"' not in words_of(
+        owner_client.get(reverse("web:consent", args=[farm.consent.pk]))
+    )
+    assert "Your objection suspends it." in press(co_owner, farm, "object", reason="not agreed")
+    theirs = words_of(owner_client.get(reverse("web:consent", args=[farm.consent.pk])))
+    assert "A co-owner objects" in theirs
+    assert "not agreed" in theirs
+    project = words_of(Client().get(reverse("web:project", args=[farm.project.name])))
+    assert "does not hold now, so nothing is built" in project
+    assert "Your objection is taken back. The consent holds." in press(co_owner, farm, "relent")
+
+
+def test_a_button_that_is_none_does_nothing(owner_client: Client, farm: Farm):
+    path = reverse("web:act-on-consent", args=[farm.consent.pk])
+    assert owner_client.post(path, {"act": "burn"}).status_code == 403
+
+
+def test_the_scope_changes_without_reading_it_all_again(owner_client: Client, farm: Farm):
+    path = reverse("web:scope", args=[farm.consent.pk])
+    assert "nothing to read again" in words_of(owner_client.get(path))
+    terms = {"specifiers": ">=0.27", "covers_new_releases": "on", "asked_by": "named"}
+    page = words_of(owner_client.post(path, terms, follow=True))
+    assert "has its new scope" in page
+    assert "&gt;=0.27" in page
+    assert Consent.objects.get(replaces=farm.consent).asked_by == "named"
+    wrong = owner_client.post(path, {"specifiers": "soon"})
+    assert wrong.status_code == 400
+
+
+def test_owners_name_somebody_and_say_how_many(owner_client: Client, farm: Farm, stranger):
+    name = farm.project.name
+    assert "1 of 1 now" in words_of(owner_client.get(reverse("web:owners", args=[name])))
+    path = reverse("web:name-somebody", args=[name])
+    page = words_of(
+        owner_client.post(path, {"username": stranger.username, "tasks": ["pause"]}, follow=True)
+    )
+    assert "may act for" in page
+    assert "Paused. " in press(signed_in(stranger), farm, "pause")
+    mine = words_of(signed_in(stranger).get(reverse("web:mine")))
+    assert "What owners left to you" in mine
+    end = reverse("web:end-naming", args=[name, Delegation.objects.get().pk])
+    assert "no longer" in words_of(owner_client.post(end, follow=True))
+    unknown = owner_client.post(path, {"username": "nobody", "tasks": ["pause"]})
+    assert unknown.status_code == 400
+    assert "there is no account" in words_of(unknown)
+    threshold = reverse("web:threshold", args=[name])
+    assert "is recorded" in words_of(owner_client.post(threshold, {"owners": 0}, follow=True))
+
+
+def test_no_and_do_not_ask_again(owner_client: Client, farm: Farm, stranger):
+    proven(farm, farm.owner, farm.plain)
+    first = words_of(owner_client.get(reverse("web:mine")))
+    assert "1 person asks for wheels that no consent covers" in first
+    path = reverse("web:no", args=["docopt"])
+    assert "What will happen, at once" in words_of(owner_client.get(path))
+    page = words_of(owner_client.post(path, {"reason": "no binaries"}, follow=True))
+    assert "Nobody is asked for docopt any more" in page
+    assert "no petition is taken" in page
+    asking = words_of(signed_in(stranger).get(reverse("web:ask", args=["docopt"])))
+    assert "Please do not press them" in asking
+    assert "said no" in words_of(Client().get(reverse("web:carry", args=["docopt"])))
+    again = words_of(owner_client.post(path, {"again": "1"}, follow=True))
+    assert "may ask for wheels of docopt again" in again
+    assert not Refusal.objects.filter(ended_at=None).exists()
+
+
+def test_pausing_without_an_account(farm: Farm, upstream, client):
+    metadata = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nAuthor-email: ada@x.example\n"
+    upstream.add_sdist("demo", "1.0", files={"PKG-INFO": metadata})
+    path = reverse("web:ask-to-pause", args=["demo"])
+    assert "Send the link" in words_of(client.get(path))
+    assert "A link was sent" in words_of(client.post(path))
+    assert mail.outbox[0].to == ["ada@x.example"]
+    assert client.post(path).status_code == 429
+    link = link_of(PauseLink.objects.get()).removeprefix("http://testserver")
+    assert link in mail.outbox[0].body
+    assert "Nothing of demo is built here now" in words_of(client.get(link))
+    assert PauseLink.objects.get().used_at is None
+    assert "A moderator looks at the case" in words_of(client.post(link))
+    assert PauseLink.objects.get().used_at is not None
+    assert client.get("/pause/nonsense/").status_code == 400
+
+
+def test_drafts_to_carry(client, farm: Farm):
+    page = words_of(client.get(reverse("web:carry", args=["docopt"])))
+    assert "An issue" in page
+    assert "CPython 3.13" in page
+    assert "[tool.affineur]" in page
+
+
+def test_a_petition_says_where_and_what_it_costs(farm: Farm, stranger):
+    client = signed_in(stranger)
+    path = reverse("web:ask", args=["docopt"])
+    wish = {
+        "specifiers": "",
+        "targets": ["cp313-manylinux_2_36_x86_64"],
+        "platform": "windows",
+        "cost": "blocked",
+        "reason": "",
+        "send": "1",
+    }
+    client.post(path, wish)
+    page = words_of(client.get(reverse("web:project", args=["docopt"])))
+    assert "On Windows: 1" in page
+    assert "“I cannot install it at all”: 1" in page
+    assert "1 person has petitioned" in page
+
+
+def test_several_projects_of_an_organisation_at_once(owner_client: Client, farm: Farm) -> None:
+    roles = {"organization": "cheese", "roles": {"ada": "Owner"}}
+    Proof.objects.filter(project=farm.project).update(evidence={"upstream": roles})
+    assert owner_client.get(reverse("web:consent-organisation", args=["docopt"])).status_code == 400
+    proof = proven(farm, farm.owner, farm.plain)
+    Proof.objects.filter(pk=proof.pk).update(evidence={"upstream": roles})
+    page = words_of(owner_client.get(reverse("web:consent-organisation", args=["docopt"])))
+    assert "you have proven it" in page
+    assert "has a consent" in page
