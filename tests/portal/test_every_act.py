@@ -49,7 +49,8 @@ from indexes.upstream.fake import FakeUpstream
 from portal.audit.verify import database_mismatches
 from portal.consent.models import Consent
 from portal.consent.services import revoke_consent
-from portal.errors import ConsentEnded, NotYourConsent, ProofNeeded
+from portal.consent.suspension import object_to, pause, relent, resume
+from portal.errors import ConsentEnded, ConsentStands, NotYourConsent, ProofNeeded
 from portal.ledger.models import Entry
 from portal.ledger.services import seal, verify_chain
 from portal.requests.services import make_request, replan_requests
@@ -81,11 +82,14 @@ class Yes:
     expires_at: datetime | None
     revoked_at: datetime | None = None
     is_withdrawing: bool = False
+    held: set[str] = field(default_factory=set)
+    """By whom it is paused or objected to, and which of the two."""
 
     def covers(self, version: str, target: str, at: datetime) -> bool:
         return (
             version in self.versions
             and target in self.targets
+            and not self.held
             and self.given_at <= at
             and (self.expires_at is None or at < self.expires_at)
             and (self.revoked_at is None or at < self.revoked_at)
@@ -264,6 +268,25 @@ class EveryAct(RuleBasedStateMachine):
             act()
             self.happened[f"a consent revoked, {afterwards}"] += 1
             yes.revoked_at, yes.is_withdrawing = self.now, afterwards == "withdraw"
+
+    @rule(given=consents, name=people, act=st.sampled_from([pause, resume, object_to, relent]))
+    def hold_back(self, given, name, act):
+        yes = next(yes for yes in self.model.consents if yes.id == given)
+        told = {"reason": ""} if act in {pause, object_to} else {}
+        try:
+            act(consent=Consent.objects.get(pk=given), user=self.people[name], at=self.now, **told)
+        except (ConsentStands, ConsentEnded, NotYourConsent):
+            return
+        assert name in OWNERS[yes.project]
+        self.happened[f"{act.__name__} of a consent"] += 1
+        if act is pause:
+            yes.held.add("pause")
+        elif act is resume:
+            yes.held.remove("pause")
+        elif act is object_to:
+            yes.held.add(f"objection of {name}")
+        else:
+            yes.held.remove(f"objection of {name}")
 
     @rule(name=people, project=projects, wanted=st.sampled_from([TARGETS, TARGETS[1:]]))
     def ask(self, name, project, wanted):
