@@ -5,6 +5,7 @@ from django.core.cache import caches
 from django.test import TransactionTestCase
 from hypothesis import settings
 
+from indexes.upstream import close_upstreams
 from tests.portal.tampering import unguarded
 
 # How long an example takes says more of the machine than of the rule.
@@ -14,6 +15,13 @@ settings.register_profile("long", settings.get_profile("patient"))
 settings.load_profile("patient")
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
+
+
+@pytest.fixture(autouse=True)
+def upstreams_are_closed() -> Iterator[None]:
+    """Each test has an upstream of its own: what asks it must not stay open for all."""
+    yield
+    close_upstreams()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

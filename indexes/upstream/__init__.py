@@ -1,7 +1,7 @@
 """The index that we follow: a Protocol, the client that speaks to it, and a fake."""
 
 import atexit
-from functools import cache
+import threading
 
 from indexes.conf import indexes_config
 from indexes.upstream.base import (
@@ -31,15 +31,23 @@ __all__ = [
     "UpstreamInvalid",
     "UpstreamPage",
     "UpstreamUnreachable",
+    "close_upstreams",
     "get_upstream",
     "open_watching",
 ]
+
+_opening = threading.Lock()
+_clients: dict[tuple[str, str], HttpUpstream] = {}
 
 
 def get_upstream() -> Upstream:
     """The upstream of the settings; one client a process, which keeps its connections."""
     config = indexes_config()
-    return _client(config.upstream, config.contact)
+    wanted = config.upstream, config.contact
+    with _opening:
+        if wanted not in _clients:
+            _clients[wanted] = HttpUpstream(config.upstream, contact=config.contact)
+        return _clients[wanted]
 
 
 def open_watching() -> tuple[HttpUpstream, Changelog | None]:
@@ -52,8 +60,10 @@ def open_watching() -> tuple[HttpUpstream, Changelog | None]:
     )
 
 
-@cache
-def _client(url: str, contact: str) -> HttpUpstream:
-    client = HttpUpstream(url, contact=contact)
-    atexit.register(client.close)
-    return client
+def close_upstreams() -> None:
+    """Close every client of this process; the next question opens another."""
+    while _clients:
+        _clients.popitem()[1].close()
+
+
+atexit.register(close_upstreams)
