@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from portal.ledger.admin import ReadOnlyAdmin
-from portal.organisations.models import Membership, Organisation
+from portal.organisations.models import Invitation, Membership, Organisation
 
 
 @admin.register(Organisation)
@@ -16,4 +16,12 @@ class MembershipAdmin(ReadOnlyAdmin):
     list_display = ["organisation", "user", "role", "since"]
     list_select_related = ["organisation", "user"]
     list_filter = ["role"]
+    search_fields = ["organisation__slug", "user__username"]
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = ["organisation", "invited", "role", "created_at", "expires_at", "end"]
+    list_select_related = ["organisation", "user"]
+    list_filter = ["end"]
     search_fields = ["organisation__slug", "user__username"]

@@ -38,18 +38,18 @@ from portal.consent.agreements import BUILD_AND_EXECUTE, current
 from portal.notices.kinds import Kind
 from portal.notices.models import Delivery, Notice, Webhook
 from portal.organisations.services import (
-    add_member,
     create_index,
     create_organisation,
+    invite,
     issue_reader_token,
 )
-from tests.portal.people import all_accepted, make_administrator, make_user
+from tests.portal.people import add_member, all_accepted, make_administrator, make_user
 from tests.portal.web.scenes import TARGETS, busy_farm
 
 ROLES = ["anonymous", "stranger", "viewer", "requester", "manager", "owner", "project", "staff"]
-"""`stranger` has an organisation of their own; `viewer` to `owner` are of the organisation that
-is asked for; `project` has proven the project, and its things are theirs; `staff` has a second
-factor."""
+"""`stranger` has an organisation of their own and an invitation to the one that is asked for, to
+which `viewer` to `owner` belong; `project` has proven the project, and its things are theirs;
+`staff` has a second factor."""
 
 # + gets what the line says; i is asked to sign in (401; on a page, sent there); x is refused
 # (403); - finds nothing there (404); > is sent to prove that the project is theirs (302).
@@ -62,6 +62,7 @@ POLICIES = {
     "project  ": "i x x x x x + x",
     "its      ": "i - - - - - + -",
     "guarded  ": "i x x x x x + +",
+    "invited  ": "i + - - - - - -",
     "provers  ": "i > > > > > + >",
     "staff    ": "i x x x x x x +",
     "listeners": "- - + + + + - -",
@@ -113,6 +114,8 @@ api/v1/files/<str:filename>/                         | GET everybody 200
 api/v1/files/<str:filename>/yank/                    | POST guarded 200 | DELETE guarded 409
 api/v1/ledger/                                       | GET everybody 200
 api/v1/ledger/checkpoints/                           | GET everybody 200
+api/v1/invitations/                                  | GET people 200
+api/v1/invitations/<uuid:pk>/                        | POST invited 201 | DELETE invited 204
 api/v1/me/                                           | GET people 200
 api/v1/organisations/                                | GET people 200 | POST people 201
 api/v1/organisations/<slug:slug>/                    | GET members 200
@@ -120,7 +123,9 @@ api/v1/organisations/<slug:slug>/indexes/            | GET members 200 | POST cu
 api/v1/organisations/<slug:slug>/indexes/<slug:index>/ | \
 GET members 200 | PUT curators 200 | DELETE curators 204
 api/v1/organisations/<slug:slug>/indexes/<slug:index>/left-out/ | GET members 200
-api/v1/organisations/<slug:slug>/members/            | GET members 200 | POST owners 201
+api/v1/organisations/<slug:slug>/invitations/        | GET owners 200 | POST owners 201
+api/v1/organisations/<slug:slug>/invitations/<uuid:pk>/ | DELETE owners 204
+api/v1/organisations/<slug:slug>/members/            | GET members 200
 api/v1/organisations/<slug:slug>/members/<str:username>/ | PUT owners 200 | DELETE owners 204
 api/v1/organisations/<slug:slug>/tokens/             | GET curators 200 | POST curators 201
 api/v1/organisations/<slug:slug>/tokens/<uuid:pk>/   | DELETE curators 204
@@ -189,10 +194,12 @@ notices/unsubscribe/<str:token>/                     | GET everybody 400 | POST 
 mine/                                                | GET people 200 | POST people 302
 tokens/                                              | GET people 200 | POST people 200
 tokens/<uuid:token_id>/revoke/                       | POST its 302
+invitations/<uuid:invitation_id>/                    | POST invited 302
 organisations/                                       | GET people 200 | POST people 302
 organisations/<slug:slug>/                           | GET members 200 | POST owners 302
 organisations/<slug:slug>/members/<str:username>/    | POST owners 302
 organisations/<slug:slug>/members/<str:username>/remove/ | POST owners 302
+organisations/<slug:slug>/invitations/<uuid:invitation_id>/revoke/ | POST owners 302
 organisations/<slug:slug>/indexes/                   | GET curators 200 | POST curators 302
 organisations/<slug:slug>/indexes/<slug:name>/       | GET members 200 | POST curators 302
 organisations/<slug:slug>/indexes/<slug:name>/delete/ | POST curators 302
@@ -239,7 +246,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST api/v1/organisations/": {"slug": "new", "name": "New"},
     "POST api/v1/organisations/<slug:slug>/indexes/": {"slug": "new", **TERMS},
     "PUT api/v1/organisations/<slug:slug>/indexes/<slug:index>/": TERMS,
-    "POST api/v1/organisations/<slug:slug>/members/": {"username": "stranger-1", "role": "viewer"},
+    "POST api/v1/organisations/<slug:slug>/invitations/": {"whom": "project-1", "role": "viewer"},
     "PUT api/v1/organisations/<slug:slug>/members/<str:username>/": {"role": "manager"},
     "POST api/v1/organisations/<slug:slug>/tokens/": {"name": "CI"},
     "POST api/v1/projects/<str:name>/consents/": {
@@ -263,7 +270,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST mine/": {"name": "docopt"},
     "POST tokens/": {"name": "new", "scopes": ["read"], "days": "30"},
     "POST organisations/": {"slug": "new", "name": "New"},
-    "POST organisations/<slug:slug>/": {"username": "stranger-1", "role": "viewer"},
+    "POST organisations/<slug:slug>/": {"whom": "project-1", "role": "viewer"},
     "POST organisations/<slug:slug>/members/<str:username>/": {"role": "manager"},
     "POST organisations/<slug:slug>/indexes/": {"slug": "new", **TERMS_FORM},
     "POST organisations/<slug:slug>/indexes/<slug:name>/": TERMS_FORM,
@@ -370,6 +377,9 @@ class World:
                 by=people["owner"], organisation=acme, username=called(role), role=role, at=at
             )
         add_member(by=people["owner"], organisation=acme, username="member", role="viewer", at=at)
+        invitation = invite(
+            by=people["owner"], organisation=acme, whom=called("stranger"), role="viewer", at=at
+        )
         terms = Terms(projects=["docopt"], is_private=True, rules=Rules())
         create_index(by=people["owner"], organisation=acme, slug="tools", terms=terms, at=at)
         reader, _ = issue_reader_token(
@@ -420,6 +430,7 @@ class World:
             "username": "member",
             "attempt": attempt.pk,
             "request_id": farm.asked.pk,
+            "invitation_id": invitation.pk,
             "proof_id": farm.pending.pk,
             "consent_id": farm.consent.pk,
             "build_id": farm.published.pk,
@@ -437,6 +448,8 @@ class World:
             "api/v1/agreements/": {"sha256": current(BUILD_AND_EXECUTE).sha256},
             "api/v1/builds/": {"pk": farm.published.pk},
             "api/v1/consents/": {"pk": farm.consent.pk},
+            "api/v1/invitations/": {"pk": invitation.pk},
+            "api/v1/organisations/<slug:slug>/invitations/": {"pk": invitation.pk},
             "api/v1/organisations/": {"pk": reader.pk},
             "api/v1/proofs/": {"pk": farm.pending.pk},
             "api/v1/requests/": {"pk": farm.asked.pk},
