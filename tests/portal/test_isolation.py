@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +36,11 @@ from indexes.storage import file_key, get_storage
 from indexes.upstream.fake import FakeUpstream
 from portal.accounts.services import issue_token
 from portal.consent.agreements import BUILD_AND_EXECUTE, current
+from portal.moderation.actions.names import ActionName
+from portal.moderation.evidence import add_evidence
+from portal.moderation.intake import open_case, receipt_of
+from portal.moderation.models import Appeal, Decision
+from portal.moderation.proceedings import CaseKind
 from portal.notices.kinds import Kind
 from portal.notices.models import Delivery, Notice, Webhook
 from portal.organisations.services import (
@@ -61,6 +67,7 @@ POLICIES = {
     "owners   ": "i - x x x + - -",
     "project  ": "i x x x x x + x",
     "its      ": "i - - - - - + -",
+    "hidden   ": "- - - - - - + -",
     "guarded  ": "i x x x x x + +",
     "invited  ": "i + - - - - - -",
     "provers  ": "i > > > > > + >",
@@ -107,8 +114,12 @@ api/v1/agreements/<slug:sha256>/                     | GET everybody 200
 api/v1/builds/                                       | GET everybody 200
 api/v1/builds/<uuid:pk>/                             | GET everybody 200
 api/v1/builds/<uuid:pk>/log/                         | GET everybody 200
+api/v1/cases/                                        | GET staff 200
 api/v1/consents/<uuid:pk>/                           | GET everybody 200
 api/v1/consents/<uuid:pk>/revocation/                | GET everybody 200 | POST project 201
+api/v1/decisions/                                    | GET people 200
+api/v1/decisions/<uuid:pk>/                          | GET its 200
+api/v1/decisions/<uuid:pk>/appeal/                   | GET its 200 | POST its 409
 api/v1/files/                                        | GET everybody 200
 api/v1/files/<str:filename>/                         | GET everybody 200
 api/v1/files/<str:filename>/yank/                    | POST guarded 200 | DELETE guarded 409
@@ -146,6 +157,8 @@ api/v1/proofs/<uuid:pk>/check/                       | POST its 200
 api/v1/proofs/<uuid:pk>/token/                       | POST everybody 404
 api/v1/provenance/key/                               | GET everybody 200
 api/v1/register/                                     | GET everybody 200
+api/v1/reports/                                      | GET everybody 200 | POST everybody 201
+api/v1/reports/<uuid:pk>/                            | GET hidden 200
 api/v1/requests/                                     | GET people 200 | POST people 201
 api/v1/requests/<uuid:pk>/                           | GET its 200
 api/v1/schema/                                       | GET everybody 200
@@ -215,6 +228,26 @@ use/as-of/<day:day>/                                 | GET everybody 200
 use/o/<slug:organisation>/<slug:index>/              | GET listeners 200
 file/<filename:filename>/yank/                       | GET guarded 200 | POST guarded 302
 file/<filename:filename>/unyank/                     | POST guarded 409
+cases/                                               | GET staff 200
+cases/open/                                          | GET staff 200 | POST staff 302
+case/<uuid:case_id>/                                 | GET staff 200
+case/<uuid:case_id>/take/                            | POST staff 302
+case/<uuid:case_id>/note/                            | POST staff 302
+case/<uuid:case_id>/evidence/                        | POST staff 302
+case/<uuid:case_id>/decide/                          | GET staff 200 | POST staff 400
+case/<uuid:case_id>/approve/                         | POST staff 409
+case/<uuid:case_id>/drop/                            | POST staff 409
+case/<uuid:case_id>/carry-out/                       | POST staff 409
+case/<uuid:case_id>/undo/                            | POST staff 409
+evidence/<uuid:evidence_id>/                         | GET staff 200
+appeal/<uuid:appeal_id>/answer/                      | POST staff 400
+report/file/<str:filename>/                          | GET everybody 200 | POST everybody 302
+report/consent/<uuid:consent_id>/                    | GET everybody 200 | POST everybody 302
+report/project/<str:name>/                           | GET everybody 200 | POST everybody 302
+report/sent/<str:receipt>/                           | GET everybody 200
+decision/<uuid:decision_id>/                         | GET hidden 200 | POST hidden 409
+decision/<uuid:decision_id>/<str:key>/               | GET everybody 404 | POST everybody 404
+decisions/                                           | GET people 200
 status/                                              | GET everybody 200
 status/upstream/                                     | GET everybody 200
 about/                                               | GET everybody 200
@@ -240,6 +273,7 @@ RULE = {
     "turn": "farm",
     "explanation": "The build needs {name}, which is not on the builder.",
 }
+REPORT = {"kind": "abuse-report", "text": "Odd.", "confirm": "1"}
 BODIES: dict[str, dict[str, Any]] = {
     "POST api/v1/consents/<uuid:pk>/revocation/": {"afterwards": "keep"},
     "POST api/v1/files/<str:filename>/yank/": {"reason": "Broken."},
@@ -262,6 +296,17 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST api/v1/proofs/<uuid:pk>/token/": {"token": "x.y.z"},
     "POST api/v1/tokens/": {"name": "new", "scopes": ["read"]},
     "POST project/<str:name>/ask/": {"targets": TARGETS[:1], "send": "1"},
+    "POST api/v1/decisions/<uuid:pk>/appeal/": {"text": "It is."},
+    "POST api/v1/reports/": {"kind": "abuse-report", "project": "docopt", "text": "Odd."},
+    "POST report/file/<str:filename>/": REPORT,
+    "POST report/consent/<uuid:consent_id>/": REPORT,
+    "POST report/project/<str:name>/": REPORT,
+    "POST decision/<uuid:decision_id>/": {"text": "It is."},
+    "POST cases/open/": {"kind": "abuse-report", "project": "docopt", "text": "Odd."},
+    "POST case/<uuid:case_id>/drop/": {"reason": "Not needed."},
+    "POST case/<uuid:case_id>/undo/": {"reason": "Not needed."},
+    "POST case/<uuid:case_id>/note/": {"text": "Odd."},
+    "POST case/<uuid:case_id>/evidence/": {"kind": "text", "title": "Seen", "text": "It is."},
     "POST search/": {"q": "docopt"},
     "POST failures/one/": {**RULE, "add": "1"},
     "POST project/<str:name>/recipe/": {"text": RECIPE, "reason": "It fails.", "save": "1"},
@@ -403,6 +448,40 @@ class World:
             webhook=webhook, notice=notice, channel="webhook", state="sent", next_at=at
         )
         replay = Replay.objects.create(cause="rule", subject="x", by="staff", created_at=at)
+        report = open_case(
+            kind=CaseKind.ABUSE_REPORT,
+            project=farm.project,
+            about=None,
+            reported_by=people["project"],
+            text="It is odd.",
+            at=at,
+        )
+        evidence = add_evidence(
+            case=report.case,
+            by=people["staff"],
+            kind="file",
+            title="Seen",
+            text="",
+            content=b"It is.",
+            at=at,
+        )
+        decision = Decision.objects.create(
+            case=report.case,
+            action=ActionName.DISMISS,
+            reason="It is not.",
+            decided_by=people["staff"],
+            decided_at=at,
+            carried_out_at=at,
+            appeal_until=at + timedelta(days=1),
+        )
+        decision.told.add(people["project"])
+        appeal = Appeal.objects.create(
+            decision=decision,
+            by=people["project"],
+            text="It is.",
+            made_at=at,
+            decided_by=people["staff"],
+        )
         attempt = farm.running.attempts.get()
         self.file = farm.file
         self.file.sha256 = hashlib.sha256(WHEEL).hexdigest()
@@ -439,6 +518,12 @@ class World:
             "delivery_id": delivery.pk,
             "token_id": token.pk,
             "token": "nobody's",
+            "case_id": report.case_id,
+            "evidence_id": evidence.pk,
+            "appeal_id": appeal.pk,
+            "decision_id": decision.pk,
+            "key": "nobody's",
+            "receipt": receipt_of(report),
             "code": "last-owner",
         }
         Project.objects.update(is_enrolled=True, upstream_digest="x")
@@ -448,6 +533,8 @@ class World:
             "api/v1/agreements/": {"sha256": current(BUILD_AND_EXECUTE).sha256},
             "api/v1/builds/": {"pk": farm.published.pk},
             "api/v1/consents/": {"pk": farm.consent.pk},
+            "api/v1/decisions/": {"pk": decision.pk},
+            "api/v1/reports/": {"pk": report.pk},
             "api/v1/invitations/": {"pk": invitation.pk},
             "api/v1/organisations/<slug:slug>/invitations/": {"pk": invitation.pk},
             "api/v1/organisations/": {"pk": reader.pk},

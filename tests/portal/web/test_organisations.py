@@ -184,7 +184,7 @@ def test_a_token_is_shown_once_and_revoked(owner, acme):
     ],
 )
 def test_to_others_it_is_not_there(client, tools, stranger, method, path):
-    body = {**TERMS, "username": "stranger", "role": "owner", "name": "ci"}
+    body = {**TERMS, "whom": "stranger", "role": "owner", "name": "ci"}
     assert getattr(client_of(stranger), method)(path, body).status_code == 404
     asked = getattr(client, method)(path, body)
     assert asked["Location"].startswith(reverse("account_login"))
@@ -206,7 +206,7 @@ def test_to_others_it_is_not_there(client, tools, stranger, method, path):
 def test_a_viewer_changes_nothing_and_is_told_whose_turn_it_is(
     viewer, tools, stranger, method, path
 ):
-    response = getattr(viewer, method)(path, {**TERMS, "username": "stranger", "role": "viewer"})
+    response = getattr(viewer, method)(path, {**TERMS, "whom": "stranger", "role": "viewer"})
     assert response.status_code == 403
     assert "It is its owners' turn" in words_of(response).replace("&#x27;", "'")
 
