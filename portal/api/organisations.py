@@ -21,6 +21,7 @@ from indexes.models import CuratedIndex, ReaderToken
 from indexes.services.curated import MOST_PROJECTS, Terms, read_curated
 from portal.accounts.scopes import Scope
 from portal.api.base import PERSONAL, ApiViewSet
+from portal.api.ledger import EntrySerializer
 from portal.organisations.models import Invitation, Membership, Organisation
 from portal.organisations.roles import ROLES, Act
 from portal.organisations.services import (
@@ -33,6 +34,7 @@ from portal.organisations.services import (
     create_organisation,
     decline_invitation,
     delete_index,
+    entries_of,
     indexes_of,
     invitations_to,
     invite,
@@ -340,6 +342,18 @@ class MyInvitationViewSet(ApiViewSet):
     def decline(self, request: Request, pk: UUID) -> Response:
         decline_invitation(user=self.person, invitation=self.get_object(), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class OrganisationLedgerViewSet(InOrganisation):
+    cursor_ordering = ("-pk",)
+    serializer_class = EntrySerializer
+
+    @extend_schema(parameters=[SLUG], operation_id="organisations_ledger_list")
+    def list(self, request: Request, slug: str) -> Response:
+        """Everything that was done in it, newest first, for its owners and managers."""
+        organisation = self.organisation(slug)
+        verify_may(self.person, organisation, Act.CURATE)
+        return self.page_of(entries_of(organisation), EntrySerializer)
 
 
 class IndexViewSet(InOrganisation):

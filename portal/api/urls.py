@@ -28,6 +28,7 @@ from portal.api.organisations import (
     InvitationViewSet,
     MemberViewSet,
     MyInvitationViewSet,
+    OrganisationLedgerViewSet,
     OrganisationViewSet,
     ReaderTokenViewSet,
 )
@@ -132,6 +133,7 @@ urlpatterns = [
         "organisations/<slug:slug>/invitations/<uuid:pk>/",
         InvitationViewSet.as_view({"delete": "destroy"}),
     ),
+    path("organisations/<slug:slug>/ledger/", OrganisationLedgerViewSet.as_view(LIST)),
     path("organisations/<slug:slug>/members/", MemberViewSet.as_view(LIST)),
     path(
         "organisations/<slug:slug>/members/<str:username>/",

@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -50,10 +51,13 @@ from portal.organisations.services import (
     tokens_of,
     verify_may,
 )
+from portal.web.ledger import whole
 from portal.web.people import account
 from portal.web.problems import explained
 
 SHOWN = 50
+RECENT = 10
+"""Of the ledger, on an organisation's own page."""
 PROJECTS_SHOWN = 200
 
 
@@ -205,7 +209,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     if context["may_admit"]:
         context["invitations"] = open_invitations(organisation, at=now)
     if context["may_curate"]:
-        context["entries"] = entries_of(organisation)[:SHOWN]
+        context["entries"] = entries_of(organisation)[:RECENT]
     return render(request, "web/organisation.html", context, status=400 if form.errors else 200)
 
 
@@ -233,6 +237,23 @@ def answer(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     accept_invitation(user=user, invitation=found, at=now)
     messages.success(request, f"You belong to {found.organisation} now, as {found.role}.")
     return redirect("web:organisation", found.organisation.slug)
+
+
+@require_safe
+@login_required
+@never_cache
+@explained
+def audit(request: HttpRequest, slug: str) -> HttpResponse:
+    """Everything that was done in it, newest first."""
+    organisation = _mine(request, slug)
+    verify_may(account(request), organisation, Act.CURATE)
+    page = Paginator(entries_of(organisation), SHOWN).get_page(request.GET.get("page"))
+    context = {
+        "organisation": organisation,
+        "page": page,
+        "lines": [whole(entry) for entry in page],
+    }
+    return render(request, "web/organisation_ledger.html", context)
 
 
 @require_POST

@@ -113,6 +113,7 @@ urlpatterns = [
         organisations.left_out,
         name="left-out",
     ),
+    path("organisations/<slug:slug>/ledger/", organisations.audit, name="organisation-ledger"),
     path("organisations/<slug:slug>/tokens/", organisations.tokens, name="reader-tokens"),
     path(
         "organisations/<slug:slug>/tokens/<uuid:token_id>/revoke/",

@@ -24,6 +24,7 @@ def tools(as_ada, acme):
 @pytest.fixture
 def bob_views(ada, bob, acme):
     add_member(by=ada, organisation=acme, username="bob", role="viewer", at=timezone.now())
+    return bob
 
 
 def test_who_makes_it_owns_it(as_ada):
@@ -164,3 +165,15 @@ def test_a_token_of_the_api_needs_the_scope_to_act(ada, acme, client_of):
     reading = client_of(ada, Scope.READ)
     assert reading.get(f"{ACME}indexes/").status_code == 200
     assert reading.post(f"{ACME}indexes/", INDEX, format="json").status_code == 403
+
+
+def test_its_ledger_is_for_owners_and_managers(as_ada, as_bob, bob_views):
+    create_organisation(user=bob_views, slug="globex", name="Globex", at=timezone.now())
+    entries = as_ada.get(f"{ACME}ledger/").json()["results"]
+    assert [entry["verb"] for entry in entries] == [
+        "member-added",
+        "member-invited",
+        "organisation-created",
+    ]
+    assert {entry["facts"]["organisation"] for entry in entries} == {"acme"}
+    assert as_bob.get(f"{ACME}ledger/").json()["code"] == "role-needed"

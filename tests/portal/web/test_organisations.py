@@ -222,3 +222,14 @@ def test_pages_cost_few_queries(owner, tools, django_assert_max_num_queries):
     for path in ("/organisations/", ACME, TOOLS, f"{ACME}tokens/"):
         with django_assert_max_num_queries(9):
             owner.get(path)
+
+
+def test_the_ledger_of_an_organisation_is_whole_and_its_own(
+    owner, ada, acme, tools, django_assert_max_num_queries
+):
+    create_organisation(user=ada, slug="globex", name="Globex", at=timezone.now())
+    with django_assert_max_num_queries(9):
+        page = words_of(owner.get(f"{ACME}ledger/"))
+    assert "index created" in page
+    assert "python-levenshtein" in page
+    assert "globex" not in page
