@@ -24,6 +24,12 @@ class Organisation(models.Model):
     slug = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
     created_at = models.DateTimeField()
+    builds_at_once = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Builds in progress; empty: as the deployment has it."
+    )
+    cpu_hours = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of a calendar month; empty: as the deployment has it."
+    )
     members = models.ManyToManyField(User, through="Membership", related_name="organisations")
 
     objects = OrganisationQuerySet.as_manager()

@@ -82,6 +82,13 @@ def verify_may(user: User, organisation: Organisation, act: Act) -> None:
         raise RoleNeeded(organisation.slug, act.label, roles)
 
 
+def may_ask_for(user: User) -> QuerySet[Organisation]:
+    """Those in whose name the user may ask for wheels."""
+    roles = [role.value for role in Role if Act.REQUEST in role.acts]
+    found = Membership.objects.filter(user=user, role__in=roles)
+    return Organisation.objects.filter(pk__in=found.values("organisation"))
+
+
 # Members
 
 
@@ -370,6 +377,24 @@ def revoke_reader_token(
     verify_may(by, organisation, Act.CURATE)
     if curated.revoke_reader_token(token_id=token_id, tenant=organisation.slug, at=at):
         _record(by, "reader-token-revoked", organisation, {"token": str(token_id)}, at)
+
+
+# Quotas
+
+
+@transaction.atomic
+def set_quotas(
+    *,
+    by: User,
+    organisation: Organisation,
+    builds_at_once: int | None,
+    cpu_hours: int | None,
+    at: datetime,
+) -> None:
+    """What it may use; None is what the deployment gives everybody. For staff, in the admin."""
+    quotas = {"builds_at_once": builds_at_once, "cpu_hours": cpu_hours}
+    Organisation.objects.filter(pk=organisation.pk).update(**quotas)
+    _record(by, "quotas-set", organisation, quotas, at)
 
 
 # The record

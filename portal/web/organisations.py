@@ -51,6 +51,7 @@ from portal.organisations.services import (
     tokens_of,
     verify_may,
 )
+from portal.requests.quotas import usage_of
 from portal.web.ledger import whole
 from portal.web.people import account
 from portal.web.problems import explained
@@ -203,6 +204,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     context = _common(request, organisation) | {
         "form": form,
         "roles": ROLES,
+        "usage": usage_of(organisation, at=now),
         "members": organisation.memberships.select_related("user"),
         "indexes": indexes_of(organisation),
     }

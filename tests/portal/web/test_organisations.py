@@ -1,6 +1,7 @@
 """Organisations on pages: what members do there, and what nobody else sees."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -220,7 +221,7 @@ def test_a_viewer_is_shown_no_forms(viewer, tools):
 
 def test_pages_cost_few_queries(owner, tools, django_assert_max_num_queries):
     for path in ("/organisations/", ACME, TOOLS, f"{ACME}tokens/"):
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(11):
             owner.get(path)
 
 
@@ -233,3 +234,14 @@ def test_the_ledger_of_an_organisation_is_whole_and_its_own(
     assert "index created" in page
     assert "python-levenshtein" in page
     assert "globex" not in page
+
+
+def test_a_member_who_may_asks_in_its_name(owner, viewer, acme, docopt):
+    page = owner.get("/project/docopt/ask/").content.decode()
+    assert 'name="organisation"' in page
+    assert 'name="organisation"' not in viewer.get("/project/docopt/ask/").content.decode()
+    target = settings.AFFINEUR_TARGETS[0]
+    asked = {"targets": [target], "organisation": "acme", "send": "1"}
+    owner.post("/project/docopt/ask/", asked)
+    assert acme.requests.get().project == docopt
+    assert "0 of 200 in progress" in words_of(owner.get(ACME))
