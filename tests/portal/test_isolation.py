@@ -20,6 +20,8 @@ from urllib.parse import urlencode
 
 from django.core.cache import cache
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Concat
 from django.http import HttpResponse, HttpResponseBase
 from django.test import Client, TestCase
 from django.urls import get_resolver, reverse
@@ -29,13 +31,14 @@ from django.utils import timezone
 from builds.models import Replay
 from builds.services.provenance import public_key_pem
 from indexes.domain.curation import Rules
-from indexes.models import Project
+from indexes.models import Project, UpstreamFile
 from indexes.services.curated import Terms
 from indexes.services.pages import render_pages_of
 from indexes.storage import file_key, get_storage
 from indexes.upstream.fake import FakeUpstream
 from portal.accounts.services import issue_token
 from portal.consent.agreements import BUILD_AND_EXECUTE, current
+from portal.consent.delegation import delegate
 from portal.moderation.actions.names import ActionName
 from portal.moderation.evidence import add_evidence
 from portal.moderation.intake import open_case, receipt_of
@@ -71,6 +74,7 @@ POLICIES = {
     "guarded  ": "i x x x x x + +",
     "invited  ": "i + - - - - - -",
     "provers  ": "i > > > > > + >",
+    "nobody   ": "i x x x x x x x",
     "staff    ": "i x x x x x x +",
     "listeners": "- - + + + + - -",
 }
@@ -120,6 +124,21 @@ api/v1/consents/<uuid:pk>/revocation/                | GET everybody 200 | POST 
 api/v1/decisions/                                    | GET people 200
 api/v1/decisions/<uuid:pk>/                          | GET its 200
 api/v1/decisions/<uuid:pk>/appeal/                   | GET its 200 | POST its 409
+api/v1/consents/<uuid:pk>/approval/                  | POST nobody 403
+api/v1/consents/<uuid:pk>/objection/                 | POST nobody 403 | DELETE people 409
+api/v1/consents/<uuid:pk>/pause/                     | POST project 200
+api/v1/consents/<uuid:pk>/resume/                    | POST project 409
+api/v1/consents/<uuid:pk>/scope/                     | POST project 201
+api/v1/delegations/<int:pk>/                         | DELETE project 204
+api/v1/projects/<str:name>/delegations/              | GET project 200 | POST project 201
+api/v1/projects/<str:name>/drafts/                   | GET everybody 200
+api/v1/projects/<str:name>/licence/                  | GET everybody 200
+api/v1/projects/<str:name>/pause-link/               | POST everybody 400
+api/v1/projects/<str:name>/refusal/                  | \
+GET everybody 404 | POST project 409 | DELETE people 404
+api/v1/projects/<str:name>/siblings/                 | GET people 400 | POST people 400
+api/v1/projects/<str:name>/threshold/                | GET everybody 200 | PUT project 200
+api/v1/projects/<str:name>/wishes/                   | GET everybody 200
 api/v1/files/                                        | GET everybody 200
 api/v1/files/<str:filename>/                         | GET everybody 200
 api/v1/files/<str:filename>/yank/                    | POST guarded 200 | DELETE guarded 409
@@ -191,6 +210,18 @@ build/<uuid:build_id>/state/                         | GET everybody 200
 build/<uuid:build_id>/log/                           | GET everybody 200
 build/<uuid:build_id>/log.txt                        | GET everybody 200
 builds/                                              | GET everybody 200
+project/<str:name>/owners/                           | GET provers 200
+project/<str:name>/owners/name/                      | POST project 302
+project/<str:name>/owners/name/<int:delegation_id>/end/ | POST project 302
+project/<str:name>/owners/threshold/                 | POST project 302
+project/<str:name>/no/                               | GET provers 200 | POST provers 409
+project/<str:name>/organisation/                     | GET people 400 | POST people 400
+project/<str:name>/pause/                            | GET everybody 200 | POST everybody 400
+project/<str:name>/carry/                            | GET everybody 200
+project/<str:name>/sources/<str:filename>            | GET everybody 404
+pause/<str:token>/                                   | GET everybody 400 | POST everybody 400
+consent/<uuid:consent_id>/act/                       | POST project 302
+consent/<uuid:consent_id>/scope/                     | GET guarded 200 | POST project 302
 failures/                                            | GET staff 200
 failures/one/                                        | GET staff 200 | POST staff 302
 rules/<slug:code>/retire/                            | POST staff 404
@@ -309,6 +340,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST case/<uuid:case_id>/undo/": {"reason": "Not needed."},
     "POST case/<uuid:case_id>/note/": {"text": "Odd."},
     "POST case/<uuid:case_id>/evidence/": {"kind": "text", "title": "Seen", "text": "It is."},
+    "POST api/v1/projects/<str:name>/delegations/": {"username": "member", "tasks": ["pause"]},
+    "PUT api/v1/projects/<str:name>/threshold/": {"owners": 1},
+    "POST project/<str:name>/owners/name/": {"username": "member", "tasks": ["pause"]},
+    "POST project/<str:name>/owners/threshold/": {"owners": "1"},
+    "POST consent/<uuid:consent_id>/act/": {"act": "pause"},
     "POST search/": {"q": "docopt"},
     "POST failures/one/": {**RULE, "add": "1"},
     "POST project/<str:name>/recipe/": {"text": RECIPE, "reason": "It fails.", "save": "1"},
@@ -424,6 +460,13 @@ class World:
                 by=people["owner"], organisation=acme, username=called(role), role=role, at=at
             )
         add_member(by=people["owner"], organisation=acme, username="member", role="viewer", at=at)
+        delegation = delegate(
+            user=people["project"],
+            project=farm.project,
+            username="member",
+            tasks=["pause"],
+            at=at,
+        )
         invitation = invite(
             by=people["owner"], organisation=acme, whom=called("stranger"), role="viewer", at=at
         )
@@ -496,6 +539,7 @@ class World:
             "label": "0.27",
             "version": farm.published.version,
             "platform": "manylinux_2_28_x86_64",
+            "delegation_id": delegation.pk,
             "app_label": "auth",
             "object_id": "1",
             "content_type_id": "1",
@@ -537,6 +581,7 @@ class World:
             "api/v1/consents/": {"pk": farm.consent.pk},
             "api/v1/decisions/": {"pk": decision.pk},
             "api/v1/reports/": {"pk": report.pk},
+            "api/v1/delegations/": {"pk": delegation.pk},
             "api/v1/invitations/": {"pk": invitation.pk},
             "api/v1/organisations/<slug:slug>/invitations/": {"pk": invitation.pk},
             "api/v1/organisations/": {"pk": reader.pk},
@@ -590,6 +635,8 @@ class IsolationTests(TestCase):
         get_storage().put(file_key(sha256), wheel, sha256=sha256)
         with self.settings(AFFINEUR_DEVELOPMENT=True):
             public_key_pem()  # makes the key
+        # Where nothing is: an address that answers at once, unlike one that nobody has.
+        UpstreamFile.objects.update(url=Concat(Value(url), "filename"))
         self.clients = {role: self._client(role) for role in ROLES}
 
     def test_every_route_and_verb_is_in_the_table(self) -> None:
