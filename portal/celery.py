@@ -16,6 +16,7 @@ app.autodiscover_tasks(
         "portal.ledger",
         "portal.moderation",
         "portal.notices",
+        "portal.organisations",
         "portal.ownership",
         "portal.requests",
     ]

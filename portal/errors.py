@@ -729,7 +729,7 @@ class UnknownMember(PortalError):
         self.username = username[:150]
         super().__init__(
             f"{organisation}: there is nobody here whose username is {self.username!r}. Check how"
-            " it is written; who has no account signs in once, and has one."
+            " it is written; who has no account yet is invited by their e-mail address."
         )
 
 
@@ -742,6 +742,17 @@ class MemberAlready(PortalError):
         super().__init__(
             f"{username} belongs to {organisation} already: change their role where members are"
             " listed."
+        )
+
+
+class InvitationOver(PortalError):
+    code = "invitation-over"
+
+    def __init__(self, organisation: str) -> None:
+        self.organisation = organisation
+        super().__init__(
+            f"This invitation to {organisation} was answered, was taken back, or has run out. An"
+            " owner can invite you again."
         )
 
 

@@ -53,9 +53,11 @@ class GivenAgreementSerializer(AcceptedSerializer):
 
 
 class RevocationSerializer(serializers.ModelSerializer[Revocation]):
+    """The end of a consent. Why is for the project's owners, in the ledger."""
+
     class Meta:
         model = Revocation
-        fields = ["afterwards", "reason", "revoked_at", "builds_cancelled", "files_withdrawn"]
+        fields = ["afterwards", "revoked_at", "builds_cancelled", "files_withdrawn"]
         read_only_fields = fields
 
 

@@ -76,6 +76,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "consent-ended": HTTPStatus.CONFLICT,
     "nothing-to-replay": HTTPStatus.CONFLICT,
     "index-name-taken": HTTPStatus.CONFLICT,
+    "invitation-over": HTTPStatus.CONFLICT,
     "last-owner": HTTPStatus.CONFLICT,
     "member-already": HTTPStatus.CONFLICT,
     "not-yanked-here": HTTPStatus.CONFLICT,

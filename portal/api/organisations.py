@@ -4,6 +4,7 @@ To who does not belong to one it is not there.
 """
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -20,20 +21,27 @@ from indexes.models import CuratedIndex, ReaderToken
 from indexes.services.curated import MOST_PROJECTS, Terms, read_curated
 from portal.accounts.scopes import Scope
 from portal.api.base import PERSONAL, ApiViewSet
-from portal.organisations.models import Membership, Organisation
+from portal.api.ledger import EntrySerializer
+from portal.organisations.models import Invitation, Membership, Organisation
 from portal.organisations.roles import ROLES, Act
 from portal.organisations.services import (
     NAME_LENGTH,
     SLUG_LENGTH,
-    add_member,
+    accept_invitation,
     change_index,
     change_role,
     create_index,
     create_organisation,
+    decline_invitation,
     delete_index,
+    entries_of,
     indexes_of,
+    invitations_to,
+    invite,
     issue_reader_token,
+    open_invitations,
     remove_member,
+    revoke_invitation,
     revoke_reader_token,
     role_of,
     tokens_of,
@@ -84,8 +92,18 @@ class RoleWishSerializer(serializers.Serializer[dict[str, Any]]):
     role = serializers.ChoiceField(choices=ROLES)
 
 
-class MemberWishSerializer(RoleWishSerializer):
-    username = serializers.CharField(max_length=150)
+class InvitationWishSerializer(RoleWishSerializer):
+    whom = serializers.CharField(max_length=254, help_text="A username, or an e-mail address.")
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    organisation = serializers.CharField(source="organisation.slug")
+    invited = serializers.CharField(help_text="The username, or the e-mail address.")
+
+    class Meta:
+        model = Invitation
+        fields = ["id", "organisation", "invited", "role", "created_at", "expires_at"]
+        read_only_fields = fields
 
 
 class TermsSerializer(serializers.Serializer[Any]):
@@ -239,20 +257,6 @@ class MemberViewSet(InOrganisation):
         return self.page_of(members, MemberSerializer)
 
     @extend_schema(
-        parameters=[SLUG], request=MemberWishSerializer, responses={201: MemberSerializer}
-    )
-    def create(self, request: Request, slug: str) -> Response:
-        wish = MemberWishSerializer(data=request.data)
-        wish.is_valid(raise_exception=True)
-        member = add_member(
-            by=self.person,
-            organisation=self.organisation(slug),
-            at=timezone.now(),
-            **wish.validated_data,
-        )
-        return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
-
-    @extend_schema(
         parameters=[SLUG, USERNAME], request=RoleWishSerializer, responses=MemberSerializer
     )
     def update(self, request: Request, slug: str, username: str) -> Response:
@@ -275,6 +279,81 @@ class MemberViewSet(InOrganisation):
             by=self.person, organisation=organisation, username=username, at=timezone.now()
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class InvitationViewSet(InOrganisation):
+    cursor_ordering = ("-created_at", "pk")
+    serializer_class = InvitationSerializer
+
+    @extend_schema(parameters=[SLUG])
+    def list(self, request: Request, slug: str) -> Response:
+        """Those that nobody has answered yet."""
+        organisation = self.organisation(slug)
+        verify_may(self.person, organisation, Act.ADMIT)
+        found = open_invitations(organisation, at=timezone.now())
+        return self.page_of(found.select_related("organisation", "user"), InvitationSerializer)
+
+    @extend_schema(
+        parameters=[SLUG], request=InvitationWishSerializer, responses={201: InvitationSerializer}
+    )
+    def create(self, request: Request, slug: str) -> Response:
+        """Nobody belongs to it before they have accepted."""
+        wish = InvitationWishSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        made = invite(
+            by=self.person,
+            organisation=self.organisation(slug),
+            at=timezone.now(),
+            **wish.validated_data,
+        )
+        return Response(InvitationSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(parameters=[SLUG], responses={204: None})
+    def destroy(self, request: Request, slug: str, pk: UUID) -> Response:
+        """Take it back."""
+        found = get_object_or_404(self.organisation(slug).invitations, pk=pk)
+        revoke_invitation(by=self.person, invitation=found, at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MyInvitationViewSet(ApiViewSet):
+    permission_classes = PERSONAL
+    required_scope = Scope.ORGANISE
+    cursor_ordering = ("-created_at", "pk")
+    serializer_class = InvitationSerializer
+
+    def get_queryset(self) -> QuerySet[Invitation]:
+        return Invitation.objects.to(self.person).select_related("organisation", "user")
+
+    def list(self, request: Request) -> Response:
+        """What you are invited to and have not answered."""
+        found = invitations_to(self.person, at=timezone.now()).select_related("user")
+        return self.page_of(found, InvitationSerializer)
+
+    @extend_schema(request=None, responses={201: MemberSerializer})
+    def accept(self, request: Request, pk: UUID) -> Response:
+        """Belong to the organisation."""
+        member = accept_invitation(
+            user=self.person, invitation=self.get_object(), at=timezone.now()
+        )
+        return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={204: None})
+    def decline(self, request: Request, pk: UUID) -> Response:
+        decline_invitation(user=self.person, invitation=self.get_object(), at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class OrganisationLedgerViewSet(InOrganisation):
+    cursor_ordering = ("-pk",)
+    serializer_class = EntrySerializer
+
+    @extend_schema(parameters=[SLUG], operation_id="organisations_ledger_list")
+    def list(self, request: Request, slug: str) -> Response:
+        """Everything that was done in it, newest first, for its owners and managers."""
+        organisation = self.organisation(slug)
+        verify_may(self.person, organisation, Act.CURATE)
+        return self.page_of(entries_of(organisation), EntrySerializer)
 
 
 class IndexViewSet(InOrganisation):

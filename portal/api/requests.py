@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 from portal.accounts.scopes import Scope
 from portal.api.base import PERSONAL, ApiViewSet, page_url
 from portal.api.builds import TURNS, BuildSerializer, shown_builds
+from portal.organisations.models import Organisation
 from portal.requests.models import Cost, Platform, Request
 from portal.requests.services import make_request, request_status
 from portal.requests.status import RequestState
@@ -40,6 +42,9 @@ class UncoveredSerializer(serializers.Serializer[Any]):
 
 class RequestSerializer(serializers.ModelSerializer[Request]):
     project = serializers.CharField(source="project.name")
+    organisation = serializers.CharField(
+        source="organisation.slug", allow_null=True, default=None, help_text="In whose name."
+    )
     targets = serializers.ListField(child=serializers.CharField())
     state = serializers.SerializerMethodField()
     turn = serializers.SerializerMethodField(help_text="Who can do something now.")
@@ -53,6 +58,7 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
         fields = [
             "id",
             "project",
+            "organisation",
             "specifiers",
             "targets",
             "reason",
@@ -129,6 +135,12 @@ class RequestWishSerializer(serializers.Serializer[dict[str, Any]]):
         allow_blank=True,
         help_text="What it costs you that there are none.",
     )
+    organisation = serializers.SlugField(
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="In whose name, and by whose quotas; your own when empty.",
+    )
 
 
 class RequestViewSet(ApiViewSet):
@@ -139,7 +151,7 @@ class RequestViewSet(ApiViewSet):
     serializer_class = RequestSerializer
 
     def get_queryset(self) -> QuerySet[Request]:
-        return Request.objects.filter(user=self.person).select_related("project")
+        return Request.objects.filter(user=self.person).select_related("project", "organisation")
 
     def list(self, request: HttpRequest) -> Response:
         return self.page_of(self.get_queryset().prefetch_related("builds"), RequestSerializer)
@@ -153,7 +165,10 @@ class RequestViewSet(ApiViewSet):
         wish = RequestWishSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         asked = wish.validated_data
+        mine = Organisation.objects.of(self.person)
+        slug = asked["organisation"]
         made = make_request(
+            organisation=get_object_or_404(mine, slug=slug) if slug else None,
             user=self.person,
             project_name=asked["project"],
             specifiers=asked["specifiers"],

@@ -25,7 +25,10 @@ from portal.api.me import MeViewSet
 from portal.api.moderation import CaseViewSet, DecisionViewSet, ReportViewSet
 from portal.api.organisations import (
     IndexViewSet,
+    InvitationViewSet,
     MemberViewSet,
+    MyInvitationViewSet,
+    OrganisationLedgerViewSet,
     OrganisationViewSet,
     ReaderTokenViewSet,
 )
@@ -111,6 +114,11 @@ urlpatterns = [
     path("ledger/", PublicLedgerViewSet.as_view(LIST)),
     path("ledger/checkpoints/", CheckpointViewSet.as_view(LIST)),
     path("files/<str:filename>/yank/", FileViewSet.as_view({"post": "yank", "delete": "unyank"})),
+    path("invitations/", MyInvitationViewSet.as_view(LIST)),
+    path(
+        "invitations/<uuid:pk>/",
+        MyInvitationViewSet.as_view({"post": "accept", "delete": "decline"}),
+    ),
     path("me/", MeViewSet.as_view(LIST)),
     path("organisations/", OrganisationViewSet.as_view(LIST_AND_CREATE)),
     path("organisations/<slug:slug>/", OrganisationViewSet.as_view(RETRIEVE)),
@@ -120,7 +128,13 @@ urlpatterns = [
         "organisations/<slug:slug>/indexes/<slug:index>/left-out/",
         IndexViewSet.as_view({"get": "left_out"}),
     ),
-    path("organisations/<slug:slug>/members/", MemberViewSet.as_view(LIST_AND_CREATE)),
+    path("organisations/<slug:slug>/invitations/", InvitationViewSet.as_view(LIST_AND_CREATE)),
+    path(
+        "organisations/<slug:slug>/invitations/<uuid:pk>/",
+        InvitationViewSet.as_view({"delete": "destroy"}),
+    ),
+    path("organisations/<slug:slug>/ledger/", OrganisationLedgerViewSet.as_view(LIST)),
+    path("organisations/<slug:slug>/members/", MemberViewSet.as_view(LIST)),
     path(
         "organisations/<slug:slug>/members/<str:username>/",
         MemberViewSet.as_view({"put": "update", "delete": "destroy"}),

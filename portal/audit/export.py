@@ -39,6 +39,7 @@ TABLES: Mapping[str, Table] = {
     "consent.Delegation": Table(by_user=("by", "person")),
     "consent.Refusal": Table(by_user=("user",)),
     "organisations.Membership": Table(by_user=("user",)),
+    "organisations.Invitation": Table(by_user=("user",), leaves_out=("invited_by_id",)),
     "organisations.Organisation": Table(by_user=("members",)),
     "requests.Request": Table(by_user=("user",)),
     "notices.Notice": Table(by_user=("person",)),

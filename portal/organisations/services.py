@@ -2,12 +2,18 @@
 
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
 
 from indexes.models import CuratedIndex, ReaderToken
 from indexes.services import curated
@@ -17,6 +23,7 @@ from portal.accounts.services import may_act
 from portal.errors import (
     InvalidOrganisation,
     InvalidToken,
+    InvitationOver,
     LastOwner,
     MemberAlready,
     OrganisationTaken,
@@ -26,12 +33,16 @@ from portal.errors import (
 )
 from portal.ledger.models import Entry
 from portal.ledger.services import record
-from portal.organisations.models import Membership, Organisation
+from portal.notices.services import mail_address
+from portal.organisations import dispatch
+from portal.organisations.models import Invitation, InvitationEnd, Membership, Organisation
 from portal.organisations.roles import Act, Role
 
 TOKEN_PREFIX = "affr_"  # noqa: S105  # the mark that secret scanners look for, no secret
 SLUG_LENGTH = 40
 NAME_LENGTH = 80
+INVITED_FOR = timedelta(days=14)
+"""How long an invitation can be answered."""
 _SHOWN = len(TOKEN_PREFIX) + 6
 _SLUG = re.compile(r"[a-z0-9](?:-?[a-z0-9])+")
 
@@ -71,26 +82,14 @@ def verify_may(user: User, organisation: Organisation, act: Act) -> None:
         raise RoleNeeded(organisation.slug, act.label, roles)
 
 
+def may_ask_for(user: User) -> QuerySet[Organisation]:
+    """Those in whose name the user may ask for wheels."""
+    roles = [role.value for role in Role if Act.REQUEST in role.acts]
+    found = Membership.objects.filter(user=user, role__in=roles)
+    return Organisation.objects.filter(pk__in=found.values("organisation"))
+
+
 # Members
-
-
-@transaction.atomic
-def add_member(
-    *, by: User, organisation: Organisation, username: str, role: str, at: datetime
-) -> Membership:
-    """Raises `RoleNeeded`, `UnknownRole`, `UnknownMember` and `MemberAlready`."""
-    organisation = _held(organisation)
-    verify_may(by, organisation, Act.ADMIT)
-    user = User.objects.filter(username=username).first()
-    if user is None or not may_act(user):
-        raise UnknownMember(organisation.slug, username)
-    member, is_new = Membership.objects.get_or_create(
-        organisation=organisation, user=user, defaults={"role": _role(role), "since": at}
-    )
-    if not is_new:
-        raise MemberAlready(organisation.slug, username)
-    _record(by, "member-added", organisation, {"member": username, "role": member.role}, at)
-    return member
 
 
 @transaction.atomic
@@ -151,6 +150,131 @@ def _role(given: str) -> Role:
         return Role(given)
     except ValueError as error:
         raise UnknownRole(given, [role.value for role in Role]) from error
+
+
+# Invitations
+
+
+@transaction.atomic
+def invite(
+    *, by: User, organisation: Organisation, whom: str, role: str, at: datetime
+) -> Invitation:
+    """Ask somebody to belong to it, by username or by e-mail address, for `INVITED_FOR`.
+
+    Who is invited already is invited anew, to this role. Raises `RoleNeeded`, `UnknownRole`,
+    `UnknownMember` and `MemberAlready`.
+    """
+    organisation = _held(organisation)
+    verify_may(by, organisation, Act.ADMIT)
+    wanted, whom = _role(role), whom.strip()
+    user = None if "@" in whom else _person(organisation, whom)
+    email = _address(organisation, whom) if user is None else ""
+    if user is not None and role_of(user, organisation) is not None:
+        raise MemberAlready(organisation.slug, whom)
+    before = organisation.invitations.filter(end="", user=user, email__iexact=email)
+    before.update(end=InvitationEnd.REVOKED)
+    invitation = Invitation.objects.create(
+        organisation=organisation,
+        user=user,
+        email=email,
+        role=wanted,
+        invited_by=by,
+        created_at=at,
+        expires_at=at + INVITED_FOR,
+    )
+    _record(by, "member-invited", organisation, _facts_of(invitation), at)
+    transaction.on_commit(lambda: dispatch.mail_invitation(invitation.pk), robust=True)
+    return invitation
+
+
+def invitations_to(user: User, *, at: datetime) -> QuerySet[Invitation]:
+    """What somebody is invited to and has not answered."""
+    return Invitation.objects.to(user).open(at=at).select_related("organisation", "invited_by")
+
+
+def open_invitations(organisation: Organisation, *, at: datetime) -> QuerySet[Invitation]:
+    return organisation.invitations.open(at=at).select_related("user")
+
+
+@transaction.atomic
+def accept_invitation(*, user: User, invitation: Invitation, at: datetime) -> Membership:
+    """Belong to it. Raises `InvitationOver`, `MemberAlready`."""
+    organisation = _held(invitation.organisation)
+    _end(invitation, InvitationEnd.ACCEPTED, to=user, at=at)
+    member, is_new = Membership.objects.get_or_create(
+        organisation=organisation, user=user, defaults={"role": invitation.role, "since": at}
+    )
+    if not is_new:
+        raise MemberAlready(organisation.slug, user.username)
+    facts = {"invitation": str(invitation.pk), "member": user.username, "role": member.role}
+    _record(user, "member-added", organisation, facts, at)
+    return member
+
+
+@transaction.atomic
+def decline_invitation(*, user: User, invitation: Invitation, at: datetime) -> None:
+    """Raises `InvitationOver`."""
+    _end(invitation, InvitationEnd.DECLINED, to=user, at=at)
+    facts = _facts_of(invitation)
+    _record(user, "invitation-declined", invitation.organisation, facts, at)
+
+
+@transaction.atomic
+def revoke_invitation(*, by: User, invitation: Invitation, at: datetime) -> None:
+    """Raises `RoleNeeded`, `InvitationOver`."""
+    verify_may(by, invitation.organisation, Act.ADMIT)
+    _end(invitation, InvitationEnd.REVOKED, to=None, at=at)
+    _record(by, "invitation-revoked", invitation.organisation, _facts_of(invitation), at)
+
+
+def mail_invitation(*, invitation_id: UUID, at: datetime) -> None:
+    """Tell who is invited where there is an address; raises `OSError` when mail is not taken."""
+    found = Invitation.objects.open(at=at).select_related("organisation", "user", "invited_by")
+    invitation = found.filter(pk=invitation_id).first()
+    if invitation is None:
+        return
+    address = invitation.email or (mail_address(invitation.user) if invitation.user else "")
+    if address:
+        link = f"{settings.AFFINEUR_PUBLIC_URL}{reverse('web:organisations')}"
+        context = {"invitation": invitation, "link": link}
+        send_mail(
+            subject=f"You are invited to {invitation.organisation.name}",
+            message=render_to_string("organisations/invitation.txt", context),
+            from_email=None,
+            recipient_list=[address],
+        )
+
+
+def _person(organisation: Organisation, username: str) -> User:
+    user = User.objects.filter(username=username).first()
+    if user is None or not may_act(user):
+        raise UnknownMember(organisation.slug, username)
+    return user
+
+
+def _address(organisation: Organisation, given: str) -> str:
+    try:
+        validate_email(given)
+    except ValidationError as error:
+        raise UnknownMember(organisation.slug, given) from error
+    return given
+
+
+def _end(invitation: Invitation, end: InvitationEnd, *, to: User | None, at: datetime) -> None:
+    """Of several answers at once, one is the first; `to` is whose it has to be, if anybody's."""
+    invitations = Invitation.objects.open(at=at)
+    if to is not None:
+        invitations = invitations.to(to)
+    if not Invitation.objects.filter(pk__in=invitations.filter(pk=invitation.pk), end="").update(
+        end=end
+    ):
+        raise InvitationOver(invitation.organisation.slug)
+
+
+def _facts_of(invitation: Invitation) -> dict[str, Any]:
+    """An address is nobody's name here, and the ledger forgets nothing: it is not in it."""
+    invited = invitation.user.username if invitation.user else "by e-mail"
+    return {"invitation": str(invitation.pk), "member": invited, "role": invitation.role}
 
 
 # Indexes
@@ -253,6 +377,24 @@ def revoke_reader_token(
     verify_may(by, organisation, Act.CURATE)
     if curated.revoke_reader_token(token_id=token_id, tenant=organisation.slug, at=at):
         _record(by, "reader-token-revoked", organisation, {"token": str(token_id)}, at)
+
+
+# Quotas
+
+
+@transaction.atomic
+def set_quotas(
+    *,
+    by: User,
+    organisation: Organisation,
+    builds_at_once: int | None,
+    cpu_hours: int | None,
+    at: datetime,
+) -> None:
+    """What it may use; None is what the deployment gives everybody. For staff, in the admin."""
+    quotas = {"builds_at_once": builds_at_once, "cpu_hours": cpu_hours}
+    Organisation.objects.filter(pk=organisation.pk).update(**quotas)
+    _record(by, "quotas-set", organisation, quotas, at)
 
 
 # The record

@@ -5,6 +5,7 @@ from django.db import models
 
 from builds.models import Build
 from indexes.models import Project
+from portal.organisations.models import Organisation
 
 
 class Platform(models.TextChoices):
@@ -47,6 +48,14 @@ class Request(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requests"
     )
+    organisation = models.ForeignKey(
+        Organisation,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="requests",
+        help_text="In whose name it was made, and whose quotas it is planned by.",
+    )
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="requests")
     specifiers = models.CharField(max_length=255, blank=True)
     targets = models.JSONField(default=list)
@@ -67,6 +76,9 @@ class Request(models.Model):
     )
     builds = models.ManyToManyField(Build, related_name="requests", blank=True)
     note = models.TextField(blank=True, help_text="What last happened to it, for its author.")
+    held_back = models.TextField(
+        blank=True, help_text="Why it is not planned: its organisation is over a quota."
+    )
     created_at = models.DateTimeField()
     planned_at = models.DateTimeField(null=True, blank=True)
 

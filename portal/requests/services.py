@@ -24,8 +24,12 @@ from portal.consent.models import AskedBy, Consent, Refusal, Suspension, Task
 from portal.consent.owners import tasks_of
 from portal.errors import RefusalStands
 from portal.ledger.services import record
+from portal.organisations.models import Organisation
+from portal.organisations.roles import Act
+from portal.organisations.services import verify_may
 from portal.ownership.services import has_proof
 from portal.requests.models import Cost, Hindrance, Platform, Request
+from portal.requests.quotas import over_quota
 from portal.requests.status import RequestFacts, RequestStatus, status_of
 
 FRESH_FOR = timedelta(minutes=5)
@@ -64,15 +68,18 @@ def make_request(
     at: datetime,
     platform: str = "",
     cost: str = "",
+    organisation: Organisation | None = None,
 ) -> Request:
     """Keep a wish and plan it; an equal one of the same user is planned again instead.
 
     Without a permit nothing runs: it is a petition. A project that we know is asked for even
     while upstream is down, and planned later. `platform` and `cost` say why, of `Platform` and
     `Cost`. Raises `InvalidProjectName`, `InvalidSpecifiers`, `UnknownTarget`, `RefusalStands`
-    where the owners do not want to be asked, and what upstream raises for a project that we
-    never saw.
+    where the owners do not want to be asked, `RoleNeeded` for an organisation in whose name the
+    user may not ask, and what upstream raises for a project that we never saw.
     """
+    if organisation is not None:
+        verify_may(user, organisation, Act.REQUEST)
     name = parse_project_name(project_name)
     wanted = str(parse_specifiers(specifiers))
     names = [target.name for target in wanted_targets(targets)]
@@ -83,8 +90,9 @@ def make_request(
         request, is_new = Request.objects.get_or_create(
             user=user,
             project=project,
-            fingerprint=_fingerprint(wanted, names),
+            fingerprint=_fingerprint(wanted, names, organisation),
             defaults={
+                "organisation": organisation,
                 "specifiers": wanted,
                 "targets": names,
                 "reason": reason.strip(),
@@ -97,7 +105,7 @@ def make_request(
             _record(request, at=at)
         if is_fresh:
             request.hindrance = _hindered(project, at=at)(user)
-            _plan([request], at=at)
+            _plan_within_quota([request], at=at)
         elif is_new:
             request.note = request_status(request).words
             request.save(update_fields=["note"])
@@ -111,13 +119,15 @@ def replan_project(*, project: Project, at: datetime, why: str = "") -> int:
     `why` is what happened, in a sentence: it begins the note of those that it touches.
     """
     equal: dict[tuple[str, str], list[Request]] = defaultdict(list)
-    requests = Request.objects.filter(project=project).select_related("project", "user")
+    requests = Request.objects.filter(project=project).select_related(
+        "project", "user", "organisation"
+    )
     hindered = _hindered(project, at=at)
     for request in requests.prefetch_related("builds").order_by("created_at", "pk"):
         request.hindrance = hindered(request.user)
         equal[request.fingerprint, request.hindrance].append(request)
     for group in equal.values():
-        _plan(group, at=at, why=why, is_asked=False)
+        _plan_within_quota(group, at=at, why=why, is_asked=False)
     return sum(map(len, equal.values()))
 
 
@@ -126,13 +136,13 @@ def replan_requests(*, at: datetime) -> int:
 
     What upstream does not answer for waits for the next time.
     """
-    due = (
-        Project.objects.filter(
-            Q(requests__planned_at=None) | Q(requests__planned_at__lt=F("changed_at")),
-            requests__isnull=False,
-        )
-        .distinct()
-        .order_by("verified_at", "pk")
+    held = Organisation.objects.filter(requests__in=Request.objects.exclude(held_back=""))
+    over = [each.pk for each in held.distinct() if over_quota(each, at=at)]
+    unplanned = Request.objects.filter(
+        Q(planned_at=None) | Q(planned_at__lt=F("project__changed_at"))
+    ).exclude(~Q(held_back=""), organisation__in=over)
+    due = Project.objects.filter(pk__in=unplanned.order_by().values("project")).order_by(
+        "verified_at", "pk"
     )
     planned = 0
     for project in due[:_REPLANNED_AT_ONCE]:
@@ -151,6 +161,7 @@ def request_status(request: Request) -> RequestStatus:
             uncovered=len(request.uncovered),
             already_served=len(request.already_served),
             refused=len(request.refusals),
+            held_back=request.held_back,
             builds=[BuildState(build.state) for build in request.builds.all()],
             hindrance=request.hindrance,
         )
@@ -239,6 +250,25 @@ def _hindered(project: Project, *, at: datetime) -> Callable[[User], str]:
     return by_name
 
 
+def _plan_within_quota(
+    requests: Sequence[Request], *, at: datetime, why: str = "", is_asked: bool = True
+) -> None:
+    """Plan equal requests, or keep them for when their organisation has room again."""
+    organisation = requests[0].organisation
+    if requests[0].hindrance:
+        organisation = None  # nothing would be built
+    held_back = over_quota(organisation, at=at) if organisation else ""
+    if not held_back:
+        _plan(requests, at=at, why=why, is_asked=is_asked)
+        return
+    for request in requests:
+        request.held_back = held_back
+        # So that it is due, whatever becomes of upstream.
+        request.planned_at = None
+        request.note = request_status(request).words
+        request.save(update_fields=["held_back", "planned_at", "note"])
+
+
 def _plan(
     requests: Iterable[Request], *, at: datetime, why: str = "", is_asked: bool = True
 ) -> None:
@@ -272,6 +302,7 @@ def _apply(request: Request, planned: Planned, *, at: datetime, why: str) -> Non
         asdict(refusal) | {"code": refusal.code.value} for refusal in planned.refusals
     ]
     request.planned_at = at
+    request.held_back = ""
     # Of a release and target, what was built another way says nothing any more.
     answered = {(build.version, build.target): build for build in planned.builds}
     request.builds.remove(
@@ -292,14 +323,16 @@ def _apply(request: Request, planned: Planned, *, at: datetime, why: str) -> Non
             "already_served",
             "refusals",
             "planned_at",
+            "held_back",
             "note",
         ]
     )
 
 
-def _fingerprint(specifiers: str, targets: Sequence[str]) -> str:
-    """Of what is asked for, whoever asks; the order of targets does not matter."""
-    return hashlib.sha256("\n".join([specifiers, *sorted(targets)]).encode()).hexdigest()
+def _fingerprint(specifiers: str, targets: Sequence[str], organisation: Organisation | None) -> str:
+    """Of what is asked for in whose name, whoever asks; the order of targets does not matter."""
+    name = [] if organisation is None else [f"@{organisation.slug}"]
+    return hashlib.sha256("\n".join([specifiers, *sorted(targets), *name]).encode()).hexdigest()
 
 
 def _record(request: Request, *, at: datetime) -> None:

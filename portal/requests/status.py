@@ -11,6 +11,7 @@ from builds.domain.states import LIVE, BuildState
 
 class RequestState(StrEnum):
     WAITING_FOR_UPSTREAM = "waiting-for-upstream"
+    WAITING_FOR_QUOTA = "waiting-for-quota"
     WAITING_FOR_CONSENT = "waiting-for-consent"
     IN_PROGRESS = "in-progress"
     SERVED = "served"
@@ -37,6 +38,8 @@ class RequestFacts:
     builds: Sequence[BuildState]
     hindrance: str = ""
     """Of `portal.requests.models.Hindrance`: what keeps the gaps from being built."""
+    held_back: str = ""
+    """Why its organisation's quota keeps it from being planned; empty when none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,8 @@ def status_of(request: RequestFacts) -> RequestStatus:
     counts = Counter(request.builds)
     live = sum(counts[state] for state in LIVE)
     done = counts[BuildState.PUBLISHED] + counts[BuildState.COVERED] + request.already_served
-    if not request.is_planned:
-        return RequestStatus(
-            RequestState.WAITING_FOR_UPSTREAM,
-            Turn.FARM,
-            f"Upstream did not answer for {request.project}. Your request is kept, and planned as"
-            " soon as it does. There is nothing for you to do.",
-        )
+    if not request.is_planned and not live:
+        return _unplanned(request)
     if live:
         return RequestStatus(RequestState.IN_PROGRESS, Turn.FARM, _progress(request, live, done))
     if request.uncovered and request.hindrance == "refused":
@@ -84,6 +82,17 @@ def status_of(request: RequestFacts) -> RequestStatus:
             " to see.",
         )
     return _settled(request, counts, done)
+
+
+def _unplanned(request: RequestFacts) -> RequestStatus:
+    if request.held_back:
+        return RequestStatus(RequestState.WAITING_FOR_QUOTA, Turn.FARM, request.held_back)
+    return RequestStatus(
+        RequestState.WAITING_FOR_UPSTREAM,
+        Turn.FARM,
+        f"Upstream did not answer for {request.project}. Your request is kept, and planned as"
+        " soon as it does. There is nothing for you to do.",
+    )
 
 
 def _settled(request: RequestFacts, counts: Counter[BuildState], done: int) -> RequestStatus:

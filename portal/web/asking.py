@@ -20,7 +20,10 @@ from builds.models import Permit
 from builds.services.permits import covering, unrevoked
 from builds.services.plan import Preview, preview
 from indexes.models import Project
+from portal.accounts.models import User
 from portal.consent.refusals import standing_refusal
+from portal.organisations.models import Organisation
+from portal.organisations.services import may_ask_for
 from portal.requests import drafts
 from portal.requests.carrying import asked_of
 from portal.requests.models import Cost, Platform, Request
@@ -66,8 +69,22 @@ class AskForm(forms.Form):
         help_text="Shown to the project's owners, without your name. May stay empty.",
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    organisation = forms.ModelChoiceField(
+        Organisation.objects.none(),
+        label="In the name of",
+        required=False,
+        empty_label="Myself",
+        to_field_name="slug",
+        help_text="It is planned by the quotas of the organisation.",
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        mine = may_ask_for(user)
+        if mine.exists():
+            self.fields["organisation"].queryset = mine  # type: ignore[attr-defined]  # as below
+        else:
+            del self.fields["organisation"]
         self.fields["targets"].choices = [  # type: ignore[attr-defined]  # it is the one above
             (name, target_in_words(name)) for name in settings.AFFINEUR_TARGETS
         ]
@@ -91,7 +108,9 @@ def ask(request: HttpRequest, name: str) -> HttpResponse:
         "specifiers": request.GET.get("specifiers", ""),
         "targets": request.GET.getlist("target") or list(settings.AFFINEUR_TARGETS),
     }
-    form = AskForm(request.POST if request.method == "POST" else None, initial=first)
+    form = AskForm(
+        request.POST if request.method == "POST" else None, initial=first, user=account(request)
+    )
     permits = unrevoked(project)
     context: dict[str, Any] = {
         "project": project,
@@ -110,6 +129,7 @@ def ask(request: HttpRequest, name: str) -> HttpResponse:
                 reason=asked["reason"],
                 platform=asked["platform"],
                 cost=asked["cost"],
+                organisation=asked.get("organisation"),
                 at=now,
             )
             return redirect("web:request", made.pk)

@@ -56,7 +56,7 @@ def of_project(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "project": project,
         "page": page,
-        "lines": [_whole(entry) if is_whole else _redacted(entry) for entry in page],
+        "lines": [whole(entry) if is_whole else _redacted(entry) for entry in page],
         "is_whole": is_whole,
     }
     return render(request, "web/ledger.html", context)
@@ -153,7 +153,7 @@ def _page_of(project: str) -> str:
     return reverse("web:ledger", args=[project]) if project else reverse("web:ledger-of-all")
 
 
-def _whole(entry: Entry) -> Line:
+def whole(entry: Entry) -> Line:
     return Line(entry, words_of(entry.verb), entry.actor, entry.facts)
 
 

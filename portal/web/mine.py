@@ -25,6 +25,7 @@ from portal.consent.agreements import all_agreements, to_read_again
 from portal.consent.models import Consent, Delegation
 from portal.consent.services import facts_in
 from portal.consent.states import state_of
+from portal.organisations.services import invitations_to
 from portal.ownership.models import Proof
 from portal.requests.models import Request
 from portal.requests.services import request_status
@@ -85,6 +86,7 @@ def mine(request: HttpRequest) -> HttpResponse:
         "requests": [
             (each, request_status(each)) for each in asked.prefetch_related("builds")[:SHOWN]
         ],
+        "invited": invitations_to(user, at=timezone.now()).count(),
         "token_count": ApiToken.objects.filter(user=user, revoked_at=None).count(),
         "form": form,
     }

@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -25,30 +26,39 @@ from portal.errors import (
     PortalError,
     UnknownMember,
 )
-from portal.organisations.models import Organisation
+from portal.organisations.models import Invitation, Organisation
 from portal.organisations.roles import ROLES, Act, Role
 from portal.organisations.services import (
     NAME_LENGTH,
     SLUG_LENGTH,
-    add_member,
+    accept_invitation,
     change_index,
     change_role,
     create_index,
     create_organisation,
+    decline_invitation,
     delete_index,
     entries_of,
     indexes_of,
+    invitations_to,
+    invite,
     issue_reader_token,
+    open_invitations,
     remove_member,
+    revoke_invitation,
     revoke_reader_token,
     role_of,
     tokens_of,
     verify_may,
 )
+from portal.requests.quotas import usage_of
+from portal.web.ledger import whole
 from portal.web.people import account
 from portal.web.problems import explained
 
 SHOWN = 50
+RECENT = 10
+"""Of the ledger, on an organisation's own page."""
 PROJECTS_SHOWN = 200
 
 
@@ -62,8 +72,13 @@ class OrganisationForm(forms.Form):
     )
 
 
-class MemberForm(forms.Form):
-    username = forms.CharField(label="Username", max_length=150)
+class InvitationForm(forms.Form):
+    whom = forms.CharField(
+        label="Username or e-mail address",
+        max_length=254,
+        help_text="They belong to it once they have accepted. By e-mail, they sign in with an"
+        " account that has confirmed that address.",
+    )
     role = forms.ChoiceField(
         label="Role",
         choices=ROLES,
@@ -160,6 +175,7 @@ def index(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("web:organisation", made.slug)
     context = {
+        "invitations": invitations_to(user, at=timezone.now()),
         "memberships": user.memberships.select_related("organisation"),
         "form": form,
     }
@@ -171,31 +187,75 @@ def index(request: HttpRequest) -> HttpResponse:
 @never_cache
 @explained
 def show(request: HttpRequest, slug: str) -> HttpResponse:
-    """Its members and indexes; the form adds a member."""
+    """Its members and indexes; the form invites somebody."""
     organisation = _mine(request, slug)
-    form = MemberForm(request.POST if request.method == "POST" else None)
+    now = timezone.now()
+    form = InvitationForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            member = add_member(
-                by=account(request),
-                organisation=organisation,
-                at=timezone.now(),
-                **form.cleaned_data,
+            made = invite(
+                by=account(request), organisation=organisation, at=now, **form.cleaned_data
             )
         except (UnknownMember, MemberAlready) as error:
-            form.add_error("username", str(error))
+            form.add_error("whom", str(error))
         else:
-            messages.success(request, f"{member.user.username} belongs to {organisation} now.")
+            messages.success(request, f"{made.invited} is invited. It is their turn to accept.")
             return redirect("web:organisation", slug)
     context = _common(request, organisation) | {
         "form": form,
         "roles": ROLES,
+        "usage": usage_of(organisation, at=now),
         "members": organisation.memberships.select_related("user"),
         "indexes": indexes_of(organisation),
     }
+    if context["may_admit"]:
+        context["invitations"] = open_invitations(organisation, at=now)
     if context["may_curate"]:
-        context["entries"] = entries_of(organisation)[:SHOWN]
+        context["entries"] = entries_of(organisation)[:RECENT]
     return render(request, "web/organisation.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+@login_required
+@explained
+def revoke_invited(request: HttpRequest, slug: str, invitation_id: UUID) -> HttpResponse:
+    found = get_object_or_404(_mine(request, slug).invitations, pk=invitation_id)
+    revoke_invitation(by=account(request), invitation=found, at=timezone.now())
+    messages.success(request, f"The invitation of {found.invited} is taken back.")
+    return redirect("web:organisation", slug)
+
+
+@require_POST
+@login_required
+@explained
+def answer(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
+    """An invitation of one's own: accepted with `accept`, declined without."""
+    user, now = account(request), timezone.now()
+    found = get_object_or_404(Invitation.objects.to(user), pk=invitation_id)
+    if "accept" not in request.POST:
+        decline_invitation(user=user, invitation=found, at=now)
+        messages.success(request, f"You declined. You do not belong to {found.organisation}.")
+        return redirect("web:organisations")
+    accept_invitation(user=user, invitation=found, at=now)
+    messages.success(request, f"You belong to {found.organisation} now, as {found.role}.")
+    return redirect("web:organisation", found.organisation.slug)
+
+
+@require_safe
+@login_required
+@never_cache
+@explained
+def audit(request: HttpRequest, slug: str) -> HttpResponse:
+    """Everything that was done in it, newest first."""
+    organisation = _mine(request, slug)
+    verify_may(account(request), organisation, Act.CURATE)
+    page = Paginator(entries_of(organisation), SHOWN).get_page(request.GET.get("page"))
+    context = {
+        "organisation": organisation,
+        "page": page,
+        "lines": [whole(entry) for entry in page],
+    }
+    return render(request, "web/organisation_ledger.html", context)
 
 
 @require_POST

@@ -79,6 +79,7 @@ urlpatterns = [
     path("mine/", mine.mine, name="mine"),
     path("tokens/", mine.tokens, name="tokens"),
     path("tokens/<uuid:token_id>/revoke/", mine.revoke, name="revoke-token"),
+    path("invitations/<uuid:invitation_id>/", organisations.answer, name="answer-invitation"),
     path("organisations/", organisations.index, name="organisations"),
     path("organisations/<slug:slug>/", organisations.show, name="organisation"),
     path(
@@ -90,6 +91,11 @@ urlpatterns = [
         "organisations/<slug:slug>/members/<str:username>/remove/",
         organisations.drop_member,
         name="drop-member",
+    ),
+    path(
+        "organisations/<slug:slug>/invitations/<uuid:invitation_id>/revoke/",
+        organisations.revoke_invited,
+        name="revoke-invitation",
     ),
     path("organisations/<slug:slug>/indexes/", organisations.new_index, name="new-index"),
     path(
@@ -107,6 +113,7 @@ urlpatterns = [
         organisations.left_out,
         name="left-out",
     ),
+    path("organisations/<slug:slug>/ledger/", organisations.audit, name="organisation-ledger"),
     path("organisations/<slug:slug>/tokens/", organisations.tokens, name="reader-tokens"),
     path(
         "organisations/<slug:slug>/tokens/<uuid:token_id>/revoke/",

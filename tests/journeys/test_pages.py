@@ -30,13 +30,12 @@ from portal.notices.kinds import Kind
 from portal.notices.models import Delivery
 from portal.notices.services import add_webhook, notify, unsubscribe_token
 from portal.organisations.services import (
-    add_member,
     create_index,
     create_organisation,
     issue_reader_token,
     revoke_reader_token,
 )
-from tests.portal.people import make_administrator, make_user
+from tests.portal.people import add_member, make_administrator, make_user
 from tests.portal.web.scenes import Farm, busy_farm, make_project, releases, write_log
 
 WIDTHS = (390, 1280)

@@ -15,6 +15,8 @@ from portal.accounts.models import User
 from portal.consent.agreements import needed_for
 from portal.consent.models import Consent
 from portal.consent.services import give_consent
+from portal.organisations.models import Membership, Organisation
+from portal.organisations.services import accept_invitation, invite
 from portal.ownership.models import Proof
 from portal.ownership.services import review_proof, start_proof
 
@@ -87,6 +89,15 @@ def consent(user: User, project: Project, at: datetime = AT, **changes: Any) -> 
         "licence_seen_in": "License of docopt-0.6.2.tar.gz",
     }
     return give_consent(user=user, project=project, at=at, **(terms | changes))
+
+
+def add_member(
+    *, by: User, organisation: Organisation, username: str, role: str, at: datetime
+) -> Membership:
+    """Invite somebody, who accepts."""
+    invitation = invite(by=by, organisation=organisation, whom=username, role=role, at=at)
+    user = User.objects.get(username=username)
+    return accept_invitation(user=user, invitation=invitation, at=at)
 
 
 def publish(build: Build, at: datetime = AT) -> File:

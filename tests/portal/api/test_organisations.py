@@ -3,7 +3,8 @@ from django.utils import timezone
 
 from indexes.models import CuratedIndex
 from portal.accounts.scopes import Scope
-from portal.organisations.services import add_member, create_organisation
+from portal.organisations.services import create_organisation
+from tests.portal.people import add_member
 
 ROOT = "/api/v1/organisations/"
 ACME = f"{ROOT}acme/"
@@ -23,6 +24,7 @@ def tools(as_ada, acme):
 @pytest.fixture
 def bob_views(ada, bob, acme):
     add_member(by=ada, organisation=acme, username="bob", role="viewer", at=timezone.now())
+    return bob
 
 
 def test_who_makes_it_owns_it(as_ada):
@@ -39,7 +41,7 @@ def test_who_makes_it_owns_it(as_ada):
     [
         ("get", ACME),
         ("get", f"{ACME}members/"),
-        ("post", f"{ACME}members/"),
+        ("post", f"{ACME}invitations/"),
         ("put", f"{ACME}members/ada/"),
         ("delete", f"{ACME}members/ada/"),
         ("get", f"{ACME}indexes/"),
@@ -54,7 +56,7 @@ def test_who_makes_it_owns_it(as_ada):
     ],
 )
 def test_to_others_an_organisation_is_not_there(tools, as_bob, anonymous, method, path):
-    body = {"username": "bob", "role": "viewer", "name": "ci", **INDEX}
+    body = {"whom": "bob", "role": "viewer", "name": "ci", **INDEX}
     given = {} if method == "get" else {"data": body, "format": "json"}
     assert getattr(as_bob, method)(path, **given).status_code == 404
     assert getattr(anonymous, method)(path, **given).status_code == 401
@@ -64,7 +66,7 @@ def test_to_others_an_organisation_is_not_there(tools, as_bob, anonymous, method
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("post", f"{ACME}members/"),
+        ("post", f"{ACME}invitations/"),
         ("put", f"{ACME}members/ada/"),
         ("delete", f"{ACME}members/ada/"),
         ("post", f"{ACME}indexes/"),
@@ -76,15 +78,30 @@ def test_to_others_an_organisation_is_not_there(tools, as_bob, anonymous, method
 )
 def test_a_viewer_reads_and_changes_nothing(as_ada, as_bob, bob_views, method, path):
     as_ada.post(f"{ACME}indexes/", INDEX, format="json")
-    body = {"username": "ada", "role": "viewer", "name": "ci", **INDEX}
+    body = {"whom": "ada", "role": "viewer", "name": "ci", **INDEX}
     response = getattr(as_bob, method)(path, body, format="json")
     assert (response.status_code, response.json()["code"]) == (403, "role-needed")
     assert as_bob.get(f"{ACME}indexes/tools/").json()["projects"] == ["docopt"]
 
 
-def test_members_come_change_and_go(as_ada, bob, acme):
-    wish = {"username": "bob", "role": "viewer"}
-    assert as_ada.post(f"{ACME}members/", wish, format="json").status_code == 201
+def test_an_invitation_is_declined_or_taken_back(as_ada, as_bob, acme):
+    wish = {"whom": "bob", "role": "viewer"}
+    first = as_ada.post(f"{ACME}invitations/", wish, format="json").json()
+    assert as_bob.delete(f"/api/v1/invitations/{first['id']}/").status_code == 204
+    second = as_ada.post(f"{ACME}invitations/", wish, format="json").json()
+    assert as_ada.delete(f"{ACME}invitations/{second['id']}/").status_code == 204
+    late = as_bob.post(f"/api/v1/invitations/{second['id']}/")
+    assert (late.status_code, late.json()["code"]) == (409, "invitation-over")
+    assert as_ada.get(f"{ACME}invitations/").json()["results"] == []
+
+
+def test_members_come_change_and_go(as_ada, as_bob, bob, acme):
+    wish = {"whom": "bob", "role": "viewer"}
+    assert as_ada.post(f"{ACME}invitations/", wish, format="json").status_code == 201
+    assert as_bob.get(ACME).status_code == 404
+    (invited,) = as_bob.get("/api/v1/invitations/").json()["results"]
+    assert (invited["organisation"], invited["invited"]) == ("acme", "bob")
+    assert as_bob.post(f"/api/v1/invitations/{invited['id']}/").json()["role"] == "viewer"
     changed = as_ada.put(f"{ACME}members/bob/", {"role": "manager"}, format="json")
     assert changed.json()["role"] == "manager"
     shown = as_ada.get(f"{ACME}members/").json()["results"]
@@ -148,3 +165,15 @@ def test_a_token_of_the_api_needs_the_scope_to_act(ada, acme, client_of):
     reading = client_of(ada, Scope.READ)
     assert reading.get(f"{ACME}indexes/").status_code == 200
     assert reading.post(f"{ACME}indexes/", INDEX, format="json").status_code == 403
+
+
+def test_its_ledger_is_for_owners_and_managers(as_ada, as_bob, bob_views):
+    create_organisation(user=bob_views, slug="globex", name="Globex", at=timezone.now())
+    entries = as_ada.get(f"{ACME}ledger/").json()["results"]
+    assert [entry["verb"] for entry in entries] == [
+        "member-added",
+        "member-invited",
+        "organisation-created",
+    ]
+    assert {entry["facts"]["organisation"] for entry in entries} == {"acme"}
+    assert as_bob.get(f"{ACME}ledger/").json()["code"] == "role-needed"

@@ -1,10 +1,13 @@
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from builds.models import Build
 from portal.accounts.scopes import Scope
+from portal.organisations.services import create_organisation
 from portal.requests.models import Request
+from tests.portal.people import add_member
 
 REQUESTS = "/api/v1/requests/"
 WISH = {"project": "docopt", "specifiers": "==0.6.2", "reason": "for work"}
@@ -108,3 +111,16 @@ def test_a_request_takes_the_same_queries_however_many_builds(
     with django_assert_max_num_queries(7):
         shown = as_ada.get(f"{REQUESTS}{made['id']}/").json()
     assert [build["attempts_made"] for build in shown["builds"]] == [1] * 8
+
+
+@pytest.mark.parametrize(("role", "status"), [("requester", 201), ("viewer", 403), ("", 404)])
+def test_it_is_made_in_the_name_of_an_organisation(ada, as_bob, docopt, role, status):
+    at = timezone.now()
+    acme = create_organisation(user=ada, slug="acme", name="Acme", at=at)
+    if role:
+        add_member(by=ada, organisation=acme, username="bob", role=role, at=at)
+    wish = {"project": "docopt", "organisation": "acme"}
+    answer = as_bob.post("/api/v1/requests/", wish, format="json")
+    assert answer.status_code == status
+    made = [each["organisation"] for each in as_bob.get("/api/v1/requests/").json()["results"]]
+    assert made == (["acme"] if status == 201 else [])

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from allauth.account.models import EmailAddress
 
 from indexes.domain.curation import Rules
 from indexes.models import CuratedIndex, ReaderToken
@@ -10,6 +11,7 @@ from indexes.services.curated import CredentialsNeeded, Terms, find_readable
 from portal.errors import (
     InvalidOrganisation,
     InvalidToken,
+    InvitationOver,
     LastOwner,
     MemberAlready,
     OrganisationTaken,
@@ -21,19 +23,24 @@ from portal.ledger.services import verify_chain
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Act, Role
 from portal.organisations.services import (
-    add_member,
+    INVITED_FOR,
+    accept_invitation,
     change_index,
     change_role,
     create_index,
     create_organisation,
     delete_index,
     entries_of,
+    invitations_to,
+    invite,
     issue_reader_token,
+    mail_invitation,
     remove_member,
+    revoke_invitation,
     revoke_reader_token,
     role_of,
 )
-from tests.portal.people import AT, LATER, make_user
+from tests.portal.people import AT, LATER, add_member, make_user
 
 pytestmark = pytest.mark.django_db
 TERMS = Terms(["docopt"], is_private=True)
@@ -61,8 +68,8 @@ def members(ada, acme):
 def acts_of(user, acme):
     """What the user tried and was let do."""
     tried = {
-        Act.ADMIT: lambda: add_member(
-            by=user, organisation=acme, username=make_user("new").username, role="viewer", at=LATER
+        Act.ADMIT: lambda: invite(
+            by=user, organisation=acme, whom=make_user("new").username, role="viewer", at=LATER
         ),
         Act.CURATE: lambda: create_index(
             by=user, organisation=acme, slug="tools", terms=TERMS, at=LATER
@@ -104,13 +111,77 @@ def test_a_name_is_taken_once_and_needed(ada, acme):
 
 def test_members_are_found_and_added_once(ada, acme, stranger):
     arguments = {"by": ada, "organisation": acme, "at": AT}
-    with pytest.raises(UnknownMember):
-        add_member(username="nobody", role="viewer", **arguments)
+    for whom in ("nobody", "no@address", ""):
+        with pytest.raises(UnknownMember):
+            invite(whom=whom, role="viewer", **arguments)
     with pytest.raises(UnknownRole):
-        add_member(username="stranger", role="king", **arguments)
+        invite(whom="stranger", role="king", **arguments)
     add_member(username="stranger", role="viewer", **arguments)
     with pytest.raises(MemberAlready):
-        add_member(username="stranger", role="manager", **arguments)
+        invite(whom="stranger", role="manager", **arguments)
+
+
+def asked(ada, acme, whom, at=AT, role="viewer"):
+    return invite(by=ada, organisation=acme, whom=whom, role=role, at=at)
+
+
+def test_an_invitation_runs_out(ada, acme, stranger):
+    invitation = asked(ada, acme, "stranger")
+    late = AT + INVITED_FOR
+    assert not invitations_to(stranger, at=late).exists()
+    with pytest.raises(InvitationOver):
+        accept_invitation(user=stranger, invitation=invitation, at=late)
+    assert role_of(stranger, acme) is None
+
+
+def test_who_is_invited_again_has_one_invitation_to_the_newer_role(ada, acme, stranger):
+    first = asked(ada, acme, "stranger")
+    second = asked(ada, acme, "stranger", role="manager")
+    assert list(invitations_to(stranger, at=AT)) == [second]
+    with pytest.raises(InvitationOver):
+        accept_invitation(user=stranger, invitation=first, at=AT)
+    accept_invitation(user=stranger, invitation=second, at=AT)
+    assert role_of(stranger, acme) is Role.MANAGER
+
+
+def test_an_address_is_answered_for_by_who_confirmed_it(ada, acme, stranger):
+    invitation = asked(ada, acme, "Stranger@Mail.example")
+    EmailAddress.objects.create(user=stranger, email="stranger@mail.example", verified=False)
+    with pytest.raises(InvitationOver):
+        accept_invitation(user=stranger, invitation=invitation, at=AT)
+    EmailAddress.objects.update(verified=True)
+    accept_invitation(user=stranger, invitation=invitation, at=AT)
+    assert role_of(stranger, acme) is Role.VIEWER
+    assert "mail.example" not in str([entry.facts for entry in entries_of(acme)]).lower()
+
+
+def test_an_invitation_is_for_nobody_else(ada, acme, stranger):
+    make_user("other")
+    invitation = asked(ada, acme, "other")
+    with pytest.raises(InvitationOver):
+        accept_invitation(user=stranger, invitation=invitation, at=AT)
+    with pytest.raises(RoleNeeded):
+        revoke_invitation(by=stranger, invitation=invitation, at=AT)
+
+
+@pytest.mark.parametrize(
+    ("whom", "recipients"),
+    [("stranger", ["s@mail.example"]), ("new@mail.example", ["new@mail.example"]), ("mute", [])],
+)
+def test_it_is_mailed_where_there_is_an_address(acme, stranger, mailoutbox, whom, recipients):
+    make_user("mute")
+    EmailAddress.objects.create(user=stranger, email="s@mail.example", verified=True)
+    invitation = asked(acme.members.get(), acme, whom)
+    mail_invitation(invitation_id=invitation.pk, at=AT)
+    assert [address for mail in mailoutbox for address in mail.to] == recipients
+    assert all("ada invites you to Acme Ltd (acme), as viewer" in mail.body for mail in mailoutbox)
+
+
+def test_what_is_over_is_not_mailed(ada, acme, mailoutbox):
+    invitation = asked(ada, acme, "new@mail.example")
+    revoke_invitation(by=ada, invitation=invitation, at=AT)
+    mail_invitation(invitation_id=invitation.pk, at=AT)
+    assert mailoutbox == []
 
 
 def test_an_organisation_keeps_an_owner(ada, acme, members):
@@ -184,9 +255,7 @@ def test_every_act_is_in_the_ledger_of_the_organisation_and_of_no_other(
     entries = list(entries_of(acme))
     assert [entry.verb for entry in reversed(entries)] == [
         "organisation-created",
-        "member-added",
-        "member-added",
-        "member-added",
+        *["member-invited", "member-added"] * 3,
         "index-created",
         "index-changed",
         "index-deleted",

@@ -1,14 +1,15 @@
 """Organisations on pages: what members do there, and what nobody else sees."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from indexes.models import CuratedIndex, ReaderToken
-from portal.organisations.models import Organisation
-from portal.organisations.services import add_member, create_organisation
-from tests.portal.people import make_user
+from portal.organisations.models import Invitation, Organisation
+from portal.organisations.services import create_organisation
+from tests.portal.people import add_member, make_user
 from tests.portal.web.test_every_page import words_of
 
 ACME, TOOLS = "/organisations/acme/", "/organisations/acme/indexes/tools/"
@@ -68,15 +69,41 @@ def test_what_cannot_be_is_told_beside_the_field(owner, slug, words):
     assert 'value="Kept"' in response.content.decode()
 
 
-def test_members_are_added_changed_and_removed(owner, stranger):
-    added = owner.post(ACME, {"username": "stranger", "role": "viewer"}, follow=True)
-    assert "stranger belongs to acme now" in words_of(added)
+def test_who_is_invited_belongs_to_it_when_they_accept(owner, stranger):
+    client = client_of(stranger)
+    invited = owner.post(ACME, {"whom": "stranger", "role": "viewer"}, follow=True)
+    assert "stranger is invited. It is their turn to accept" in words_of(invited)
+    assert client.get(ACME).status_code == 404
+    assert "You are invited to 1 organisation" in words_of(client.get("/mine/"))
+    assert "acme, by ada" in words_of(client.get("/organisations/"))
+    answer = f"/invitations/{Invitation.objects.get().pk}/"
+    assert "to acme now, as viewer" in words_of(client.post(answer, {"accept": "1"}, follow=True))
     owner.post(f"{ACME}members/stranger/", {"role": "manager"})
-    assert "is yours" not in words_of(client_of(stranger).get(ACME))
-    assert Organisation.objects.of(stranger).exists()
+    assert "You belong to it as manager" in words_of(client.get(ACME))
     owner.post(f"{ACME}members/stranger/remove/")
-    assert client_of(stranger).get(ACME).status_code == 404
-    wrong = owner.post(ACME, {"username": "nobody", "role": "viewer"})
+    assert client.get(ACME).status_code == 404
+    again = client.post(answer, {"accept": "1"})
+    assert (again.status_code, "was answered" in words_of(again)) == (409, True)
+
+
+def test_who_declines_does_not_belong_to_it(owner, stranger):
+    owner.post(ACME, {"whom": "stranger", "role": "viewer"})
+    answer = f"/invitations/{Invitation.objects.get().pk}/"
+    declined = client_of(stranger).post(answer, follow=True)
+    assert "You do not belong to acme" in words_of(declined)
+    assert not Organisation.objects.of(stranger).exists()
+    assert "Invited, and not answered" not in words_of(owner.get(ACME))
+
+
+def test_an_invitation_is_taken_back(owner, stranger):
+    owner.post(ACME, {"whom": "stranger", "role": "viewer"})
+    back = f"{ACME}invitations/{Invitation.objects.get().pk}/revoke/"
+    assert "is taken back" in words_of(owner.post(back, follow=True))
+    assert "You are invited" not in words_of(client_of(stranger).get("/organisations/"))
+
+
+def test_nobody_is_invited_who_is_not_there(owner):
+    wrong = owner.post(ACME, {"whom": "nobody", "role": "viewer"})
     assert (wrong.status_code, "there is nobody here" in words_of(wrong)) == (400, True)
 
 
@@ -158,7 +185,7 @@ def test_a_token_is_shown_once_and_revoked(owner, acme):
     ],
 )
 def test_to_others_it_is_not_there(client, tools, stranger, method, path):
-    body = {**TERMS, "username": "stranger", "role": "owner", "name": "ci"}
+    body = {**TERMS, "whom": "stranger", "role": "owner", "name": "ci"}
     assert getattr(client_of(stranger), method)(path, body).status_code == 404
     asked = getattr(client, method)(path, body)
     assert asked["Location"].startswith(reverse("account_login"))
@@ -180,7 +207,7 @@ def test_to_others_it_is_not_there(client, tools, stranger, method, path):
 def test_a_viewer_changes_nothing_and_is_told_whose_turn_it_is(
     viewer, tools, stranger, method, path
 ):
-    response = getattr(viewer, method)(path, {**TERMS, "username": "stranger", "role": "viewer"})
+    response = getattr(viewer, method)(path, {**TERMS, "whom": "stranger", "role": "viewer"})
     assert response.status_code == 403
     assert "It is its owners' turn" in words_of(response).replace("&#x27;", "'")
 
@@ -194,5 +221,27 @@ def test_a_viewer_is_shown_no_forms(viewer, tools):
 
 def test_pages_cost_few_queries(owner, tools, django_assert_max_num_queries):
     for path in ("/organisations/", ACME, TOOLS, f"{ACME}tokens/"):
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(11):
             owner.get(path)
+
+
+def test_the_ledger_of_an_organisation_is_whole_and_its_own(
+    owner, ada, acme, tools, django_assert_max_num_queries
+):
+    create_organisation(user=ada, slug="globex", name="Globex", at=timezone.now())
+    with django_assert_max_num_queries(9):
+        page = words_of(owner.get(f"{ACME}ledger/"))
+    assert "index created" in page
+    assert "python-levenshtein" in page
+    assert "globex" not in page
+
+
+def test_a_member_who_may_asks_in_its_name(owner, viewer, acme, docopt):
+    page = owner.get("/project/docopt/ask/").content.decode()
+    assert 'name="organisation"' in page
+    assert 'name="organisation"' not in viewer.get("/project/docopt/ask/").content.decode()
+    target = settings.AFFINEUR_TARGETS[0]
+    asked = {"targets": [target], "organisation": "acme", "send": "1"}
+    owner.post("/project/docopt/ask/", asked)
+    assert acme.requests.get().project == docopt
+    assert "0 of 200 in progress" in words_of(owner.get(ACME))
