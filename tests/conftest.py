@@ -1,3 +1,4 @@
+import importlib
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,12 @@ settings.register_profile("long", settings.get_profile("patient"))
 settings.load_profile("patient")
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def addresses_are_productions() -> None:
+    """Read the table of addresses before a test turns development on, which adds some."""
+    importlib.import_module("portal.urls")
 
 
 @pytest.fixture(autouse=True)

@@ -66,7 +66,7 @@ class AskForm(forms.Form):
         required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Shown to the project's owners, without your name. May stay empty.",
+        help_text="Shown on the project's page to everybody, without your name. May stay empty.",
     )
 
     organisation = forms.ModelChoiceField(

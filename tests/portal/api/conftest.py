@@ -6,7 +6,6 @@ from django.core.cache import cache
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-import portal.urls  # noqa: F401  # read before a test calls itself a development deployment
 from builds.domain.states import AttemptState, BuildState
 from builds.models import Attempt, Build, LogChunk, Permit
 from indexes.domain.names import parse_project_name
