@@ -248,6 +248,8 @@ def corpus() -> Corpus:
         "AFFINEUR_ALLOWED_HOSTS": "127.0.0.1",
         "AFFINEUR_PUBLIC_URL": "https://affineur.example",
         "AFFINEUR_CONTACT": "operator@affineur.example",
+        "AFFINEUR_EMAIL": "smtp://mail.example",
+        "AFFINEUR_EMAIL_FROM": "operator@affineur.example",
         "AFFINEUR_BROKER": "memory://",
         "AFFINEUR_DATABASE": f"sqlite://{folder / 'index.sqlite3'}",
         "AFFINEUR_DATA_DIR": str(folder / "data"),
