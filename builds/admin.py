@@ -1,9 +1,6 @@
 """The queue, for operators to read. What moves a build is a service, not a form."""
 
-from typing import Any, override
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from builds.models import (
     Attempt,
@@ -14,22 +11,7 @@ from builds.models import (
     RecipeEdit,
     Replay,
 )
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
-    show_full_result_count = False
-
-    @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    @override
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @override
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from indexes.admin import ReadOnlyAdmin
 
 
 @admin.register(Permit)

@@ -1,6 +1,6 @@
 """Rows of this floor for staff to look at. Services alone write them."""
 
-from typing import TYPE_CHECKING, Any, override
+from typing import Any, override
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -15,16 +15,10 @@ from indexes.models import (
     UpstreamFile,
 )
 
-if TYPE_CHECKING:
-    # Generic in its stubs only.
-    from django.db.models import Model
 
-    ModelAdmin = admin.ModelAdmin[Model]
-else:
-    ModelAdmin = admin.ModelAdmin
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
+    show_full_result_count = False
 
-
-class ReadOnlyAdmin(ModelAdmin):
     @override
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

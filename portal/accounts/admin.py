@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from indexes.admin import ReadOnlyAdmin
 from portal.accounts.models import ApiToken, User
 from portal.accounts.services import revoke_token
-from portal.ledger.admin import ReadOnlyAdmin
 
 # The admin's own sign-in knows no second factor: everybody signs in where one is asked for.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

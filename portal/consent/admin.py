@@ -1,7 +1,7 @@
 from django.contrib import admin
 
+from indexes.admin import ReadOnlyAdmin
 from portal.consent.models import Consent, Revocation, Suspension
-from portal.ledger.admin import ReadOnlyAdmin
 
 
 @admin.register(Consent)

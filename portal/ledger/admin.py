@@ -1,21 +1,7 @@
 from django.contrib import admin
-from django.db import models
-from django.http import HttpRequest
 
+from indexes.admin import ReadOnlyAdmin
 from portal.ledger.models import Entry
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at run time
-    """To look at: what may change is changed by services."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002  # Django's
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
-        return False
 
 
 @admin.register(Entry)
@@ -24,4 +10,3 @@ class EntryAdmin(ReadOnlyAdmin):
     list_filter = ["verb"]
     search_fields = ["=project", "=actor"]
     ordering = ["-pk"]
-    show_full_result_count = False

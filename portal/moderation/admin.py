@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from portal.ledger.admin import ReadOnlyAdmin
+from indexes.admin import ReadOnlyAdmin
 from portal.moderation.models import Ban, Case, Decision
 
 

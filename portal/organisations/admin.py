@@ -5,8 +5,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
+from indexes.admin import ReadOnlyAdmin
 from portal.accounts.models import User
-from portal.ledger.admin import ReadOnlyAdmin
 from portal.organisations.models import Invitation, Membership, Organisation
 from portal.organisations.services import set_quotas
 

@@ -6,8 +6,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils import timezone
 
+from indexes.admin import ReadOnlyAdmin
 from portal.errors import AdministratorNeeded, AnotherAdministratorNeeded
-from portal.ledger.admin import ReadOnlyAdmin
 from portal.ownership.models import Proof
 from portal.ownership.services import review_proof
 
