@@ -31,12 +31,18 @@ def upstreams_are_closed() -> Iterator[None]:
     close_upstreams()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what touches the database, so that it can be run on another one."""
+    """Mark what touches the database, so that it can be run on another one.
+
+    What makes a thing that is slow to make goes to one worker: the others would wait for it.
+    """
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or names & DATABASE_FIXTURES:
             item.add_marker("database")
+        if "zig" in names:
+            item.add_marker(pytest.mark.xdist_group("zig"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,9 @@ import sys
 
 from tests.servers import postgresql
 
-PARALLEL = ("--numprocesses", "2", "--dist", "loadgroup", "--quiet")
+# One more than there are processors: much of what is tested waits for a process or a clock.
+WORKERS = (os.process_cpu_count() or 1) + 1
+PARALLEL = ("--numprocesses", str(WORKERS), "--dist", "loadgroup", "--quiet")
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """A whole deployment as processes, for journeys: started, killed and stopped by name."""
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -105,6 +106,23 @@ class Deployment:
         return value
 
 
+@functools.cache
+def _migrated() -> bytes:
+    """A migrated database in a file, made once for all deployments of this process."""
+    with short_folder() as folder:
+        settings = {
+            "AFFINEUR_DATA_DIR": str(folder),
+            "DJANGO_SETTINGS_MODULE": "portal.settings.dev",
+        }
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            env={**os.environ, **settings},
+            cwd=HERE,
+            check=True,
+        )
+        return (folder / "affineur.sqlite3").read_bytes()
+
+
 @contextlib.contextmanager
 def deployed(
     *, upstream: str, environment: Mapping[str, str] | None = None, builder: bool = True
@@ -145,7 +163,10 @@ def deployed(
         )
         for name in ("run", "static"):
             (folder / "data" / name).mkdir(parents=True)
-        deployment.manage("migrate", "--verbosity", "0")
+        if "AFFINEUR_DATABASE" in own:
+            deployment.manage("migrate", "--verbosity", "0")
+        else:
+            (folder / "data" / "affineur.sqlite3").write_bytes(_migrated())
         try:
             if "AFFINEUR_BROKER" not in own:
                 deployment.start("broker")
