@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from indexes.errors import IndexesError
 from indexes.models import Project
@@ -33,7 +33,8 @@ from portal.ownership.methods.base import (
     still_open,
 )
 from portal.ownership.models import Proof, ProofState, SpentToken
-from portal.ownership.policy import Policy, Say, parse_policy
+from portal.ownership.owners import policy, proofs_that_count
+from portal.ownership.policy import Say
 from portal.ownership.roles import Roles, has_changed_hands, roles_upstream
 from portal.ownership.signals import ground_changed
 
@@ -231,18 +232,6 @@ def recheck_due(*, at: datetime) -> None:
     SpentToken.objects.filter(expires_at__lt=at - timedelta(days=1)).delete()
 
 
-def policy() -> Policy:
-    """The policy of the settings; on a development deployment one's own word is enough as well.
-
-    Raises `InvalidPolicy`.
-    """
-    strengths = {method.name: method.strength for method in METHODS}
-    table = {say: list(sets) for say, sets in settings.AFFINEUR_PROOF_POLICY.items()}
-    if settings.AFFINEUR_DEVELOPMENT:
-        table = {say: [*sets, ["attestation"]] for say, sets in table.items()}
-    return parse_policy(table, strengths=strengths)
-
-
 def has_proof(
     *, user: User, project: Project, at: datetime, say: str = Say.SPEAK.value
 ) -> Proof | None:
@@ -281,15 +270,6 @@ def _needed(user: User, project: Project, at: datetime, say: Say) -> ProofNeeded
     offered = {method.name for method in METHODS if not method.closed_because()}
     ways = [sorted(ways) for ways in policy().missing(say, held) if ways <= offered]
     return ProofNeeded(project.name, have=held, would_do=ways)
-
-
-def proofs_that_count(*, at: datetime) -> QuerySet[Proof]:
-    proofs = Proof.objects.filter(state=ProofState.PROVEN).filter(
-        Q(expires_at=None) | Q(expires_at__gt=at)
-    )
-    if not settings.AFFINEUR_DEVELOPMENT:
-        proofs = proofs.filter(is_for_development=False)
-    return proofs
 
 
 def instructions(proof: Proof) -> list[Instruction]:

@@ -35,7 +35,7 @@ from portal.consent.licences import LicenceSeen, licence_seen
 from portal.consent.licensing import judge
 from portal.consent.models import Afterwards, AskedBy, Capacity, Consent
 from portal.consent.organisation import organisation_of
-from portal.consent.owners import owners_of, owners_wanted, parties_of, say_yes
+from portal.consent.owners import owners_wanted, parties_of, say_yes
 from portal.consent.reach import reach_of
 from portal.consent.services import (
     change_scope,
@@ -48,6 +48,7 @@ from portal.consent.services import (
 from portal.consent.states import MAY, Act, Ground, State
 from portal.consent.suspension import approve, object_to, pause, relent, resume
 from portal.errors import LicenceNeeded, LicenceRefused
+from portal.ownership.owners import owners_of
 from portal.ownership.policy import Say
 from portal.ownership.services import has_proof
 from portal.requests.services import demand
