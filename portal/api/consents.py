@@ -62,7 +62,10 @@ class RevocationSerializer(serializers.ModelSerializer[Revocation]):
 
 
 class SuspensionSerializer(serializers.ModelSerializer[Suspension]):
-    """Something that holds a consent back. Who, and why, is for the project's owners."""
+    """Something that holds a consent back. Who, and why, is for the project's owners.
+
+    Its wheels are off the listings meanwhile, except in a pause.
+    """
 
     class Meta:
         model = Suspension
@@ -300,7 +303,7 @@ class ConsentActsViewSet(ApiViewSet):
 
     @extend_schema(request=ReasonSerializer)
     def object(self, request: Request, pk: UUID) -> Response:
-        """A co-owner's no: suspends it."""
+        """A co-owner's no: suspends it, and its wheels leave the listings until you relent."""
         object_to(
             consent=self.get_object(),
             user=self.person,

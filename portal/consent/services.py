@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -41,6 +41,7 @@ from portal.consent.reach import (
     relist,
     withdraw_files,
 )
+from portal.consent.signals import consent_giving
 from portal.consent.states import (
     MAY,
     Act,
@@ -258,6 +259,13 @@ def unended_consents(project: Project, *, at: datetime | None = None) -> QuerySe
     return consents.select_related("user", "proof", "project")
 
 
+def held_back_consents(project: Project, *, at: datetime) -> list[Consent]:
+    """Those that something holds back, with that as their `open_holds`, oldest first."""
+    is_open = Suspension.objects.filter(lifted_at=None).order_by("suspended_at", "pk")
+    held = unended_consents(project, at=at).filter(pk__in=_suspended())
+    return list(held.prefetch_related(Prefetch("suspensions", is_open, to_attr="open_holds")))
+
+
 def open_suspensions(consent: Consent) -> list[Suspension]:
     """What holds a consent back now, oldest first."""
     found = Suspension.objects.filter(consent=consent, lifted_at=None).select_related("by")
@@ -345,6 +353,7 @@ def _suspended() -> QuerySet[Suspension, UUID]:
 
 def _put_in_force(consent: Consent, *, at: datetime) -> None:
     """Keep it, and issue its permits; hold them back where more owners have to say yes."""
+    consent_giving.send(Consent, consent=consent)
     consent.save()
     permits = issue_permits(consent, at=at)
     needed = owners_wanted(consent.project, at=at)

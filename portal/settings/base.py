@@ -398,7 +398,7 @@ _PROOFS = [
 AFFINEUR_PROOF_POLICY = {"build": _PROOFS, "publish": _PROOFS, "speak": _PROOFS}
 # Seconds after which it is looked again whether a proof still holds.
 AFFINEUR_PROOF_RECHECK_SECONDS = int(os.environ.get("AFFINEUR_PROOF_RECHECK_SECONDS", "86400"))
-# Days for which a suspended consent's wheels stay listed, for its people to prove it again.
+# Days after which a suspended consent's wheels, off the listings at once, are withdrawn.
 AFFINEUR_SUSPENSION_GRACE_DAYS = int(os.environ.get("AFFINEUR_SUSPENSION_GRACE_DAYS", "30"))
 # How many of a project's proven owners have to say yes before a consent holds; 0 means all. The
 # owners of a project can want more of them, and none can want fewer than another.

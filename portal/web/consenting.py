@@ -46,7 +46,7 @@ from portal.consent.services import (
     revoke_consent,
 )
 from portal.consent.states import MAY, Act, Ground, State
-from portal.consent.suspension import approve, object_to, pause, relent, resume
+from portal.consent.suspension import approve, object_to, pause, relent, resume, what_of_wheels
 from portal.errors import LicenceNeeded, LicenceRefused
 from portal.ownership.owners import owners_of
 from portal.ownership.policy import Say
@@ -307,7 +307,6 @@ def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
     context = {
         "consent": found,
         "texts": [(each, with_hash(each["sha256"])) for each in found.agreements],
-        "is_held": found.holds.filter(lifted_at=None).exists(),
         "again": to_read_again(found.agreements, all_agreements()),
         "licence": judge(found.licence_expression) if found.licence_expression else None,
         "state": state,
@@ -416,8 +415,7 @@ def _object(found: Consent, user: User, reason: str, at: datetime) -> str:
     held = object_to(consent=found, user=user, reason=reason, at=at)
     return (
         f"Your objection suspends it. {_count(held.builds_cancelled, 'build')} cancelled or"
-        f" stopped. The wheels stay listed until {held.grace_until:%Y-%m-%d}, and leave the index"
-        " then unless the owners agree. The way back: take the objection back here."
+        f" stopped. {what_of_wheels(held)} The way back: take the objection back here."
     )
 
 
