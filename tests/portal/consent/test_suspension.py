@@ -228,6 +228,7 @@ def test_pages_of_the_index_follow_and_a_lock_file_still_resolves(
     assert file.filename in client.get("/simple/docopt/", headers=html).text
     lose()
     assert file.filename not in client.get("/simple/docopt/", headers=html).text
+    docopt.refresh_from_db()
     assert stale_pages(project=docopt) == []
 
 

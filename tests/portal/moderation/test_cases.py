@@ -262,8 +262,8 @@ def test_an_undo_leaves_what_was_decided_since(case_about, files, ann, ben):
     assert files[0].standing == "quarantined"
     services.undo(case=stronger, by=ben, reason="No.", at=LATER)
     files[0].refresh_from_db()
-    # As it stood before that decision: the yank was there.
-    assert files[0].standing == "yanked"
+    # Not as it stood before that decision: the yank was undone since.
+    assert files[0].standing == "listed"
 
 
 def test_restoring_takes_back_what_moderators_decided_and_nothing_else(
