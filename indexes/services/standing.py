@@ -66,6 +66,12 @@ def withhold(*, files: QuerySet[File], reason: str, at: datetime) -> int:
     changed = 0
     for project, of_project in _by_project(files):
         changed += of_project.update(withheld=reason)
+        signals.files_withheld.send(
+            File,
+            project=project,
+            filenames=list(of_project.values_list("filename", flat=True)),
+            reason=reason,
+        )
         update_standings(project=project)
         render_pages(project=project, at=at)
     return changed

@@ -61,6 +61,9 @@ VERBS: Mapping[str, Verb] = {
     "evidence-added": Verb("evidence was added to a case"),
     "file-published": Verb("a wheel was published", ("filename", "sha256", "build")),
     "files-decided": Verb("a standing of wheels was decided", ("filenames", "decision", "reason")),
+    "files-withheld": Verb(
+        "wheels were taken off the pages for now, or put back", ("filenames", "reason")
+    ),
     "permit-issued": Verb("a permit was issued", _SCOPE),
     "permit-revoked": Verb("a permit was taken back"),
     "project-status-changed": Verb("the project's status changed upstream", ("before", "after")),

@@ -41,6 +41,8 @@ from portal.ownership.signals import ground_changed
 logger = logging.getLogger(__name__)
 
 CHECK_EVERY = timedelta(seconds=10)
+SEEN_AGAIN_AFTER = timedelta(hours=1)
+"""How long after a doubtful look the next one is believed."""
 RECHECK_BATCH = 20
 """Projects looked at again in one go."""
 _UPSTREAM = "upstream"
@@ -222,8 +224,11 @@ def recheck_proofs(project: Project, *, at: datetime) -> None:
 def recheck_due(*, at: datetime) -> None:
     """Recheck the projects whose proofs were looked at longest ago, a batch of them."""
     due = at - ownership_config().recheck_every
+    doubted = at - SEEN_AGAIN_AFTER
     stale = Proof.objects.filter(state__in=[ProofState.PROVEN, ProofState.LAPSED]).filter(
-        Q(rechecked_at=None, proven_at__lte=due) | Q(rechecked_at__lte=due)
+        Q(rechecked_at=None, proven_at__lte=due)
+        | Q(rechecked_at__lte=due)
+        | Q(doubted_at__lte=doubted, rechecked_at__lte=doubted)
     )
     oldest = stale.order_by(F("rechecked_at").asc(nulls_first=True), "pk")
     projects = list(dict.fromkeys(oldest.values_list("project_id", flat=True)[: RECHECK_BATCH * 5]))
@@ -340,6 +345,7 @@ def _look_again(proof: Proof, roles: Roles | None, at: datetime) -> Answer | Non
             proof,
             f"Nobody who had a role in {proof.project} upstream when you proved it has one now: it"
             " is in other hands. If it is still yours, prove it again.",
+            is_doubtful=not (roles and roles.of),
         )
     try:
         answer = method_named(proof.method).recheck(proof, at)
@@ -352,12 +358,22 @@ def _look_again(proof: Proof, roles: Roles | None, at: datetime) -> Answer | Non
 
 
 def _settle(proof: Proof, answer: Answer, *, at: datetime) -> None:
-    """Keep what was seen, and tell people when the proof lapsed, or holds again."""
+    """Keep what was seen, and tell people when the proof lapsed, or holds again.
+
+    A doubtful lapse is noted only, until it is seen again `SEEN_AGAIN_AFTER` the first time.
+    """
     changed = answer.state != proof.state
-    kept = Proof.objects.filter(pk=proof.pk, state=proof.state).update(
+    seen = Proof.objects.filter(pk=proof.pk, state=proof.state)
+    since = proof.doubted_at or at
+    if changed and answer.is_doubtful and at - since < SEEN_AGAIN_AFTER:
+        seen.update(doubted_at=since)
+        logger.warning("%s: looked at again, for it is doubtful: %s", proof, answer.refusal)
+        return
+    kept = seen.update(
         state=answer.state,
         evidence=answer.evidence,
         refusal=answer.refusal,
+        doubted_at=None,
     )
     if not (kept and changed):
         return

@@ -148,9 +148,9 @@ def _put_back(decision: Decision, *, only: Q, at: datetime) -> None:
     """As they stood before; `only` are those that nobody has decided about since."""
     over = _over(decision)
     alike: dict[tuple[str, str], _Standings] = defaultdict(list)
-    for row in decision.effects["files"]:
-        filename, standing, reason = _without(row, over)
-        alike[standing, reason].append([filename, standing, reason])
+    for found in decision.effects["files"]:
+        row = _without(found, over)
+        alike[row[1], row[2]].append(row)
     for (standing, reason), rows in alike.items():
         before = Standing(standing) if standing else None
         decide(files=_named(rows).filter(only), decision=before, reason=reason, at=at)
