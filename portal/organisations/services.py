@@ -389,10 +389,15 @@ def set_quotas(
     organisation: Organisation,
     builds_at_once: int | None,
     cpu_hours: int | None,
+    storage_bytes: int | None = None,
     at: datetime,
 ) -> None:
     """What it may use; None is what the deployment gives everybody. For staff, in the admin."""
-    quotas = {"builds_at_once": builds_at_once, "cpu_hours": cpu_hours}
+    quotas = {
+        "builds_at_once": builds_at_once,
+        "cpu_hours": cpu_hours,
+        "storage_bytes": storage_bytes,
+    }
     Organisation.objects.filter(pk=organisation.pk).update(**quotas)
     _record(by, "quotas-set", organisation, quotas, at)
 

@@ -355,10 +355,13 @@ AFFINEUR_FARM_RETRIES = 5
 # Times in a minute that upstream is asked for projects we have never seen: for all visitors
 # together, and for each person who is signed in.
 AFFINEUR_LOOKUPS_PER_MINUTE = 30
-# What an organisation may use, unless staff gave it quotas of its own: builds in progress, and
-# CPU-hours in a calendar month (UTC).
+# What an organisation may use, unless staff gave it quotas of its own: builds in progress,
+# CPU-hours in a calendar month (UTC), and bytes of wheels that are kept.
 AFFINEUR_ORGANISATION_BUILDS = int(os.environ.get("AFFINEUR_ORGANISATION_BUILDS", "200"))
 AFFINEUR_ORGANISATION_CPU_HOURS = int(os.environ.get("AFFINEUR_ORGANISATION_CPU_HOURS", "100"))
+AFFINEUR_ORGANISATION_STORAGE = int(
+    os.environ.get("AFFINEUR_ORGANISATION_STORAGE", str(20 * 1024**3))
+)
 # Reports to moderators taken in an hour: of each person who is signed in, and of all visitors
 # together.
 AFFINEUR_REPORTS_PER_HOUR = 20
