@@ -177,6 +177,13 @@ class ScopeWishSerializer(serializers.Serializer[dict[str, Any]]):
         help_text="Whose requests have wheels built.",
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    why_wider = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=500,
+        help_text="Why it is wider than the table in the newest sdist allows; needed where it is.",
+    )
 
 
 class ConsentWishSerializer(ScopeWishSerializer):

@@ -44,6 +44,11 @@ class Consent(AppendOnlyModel):
     licence_seen_in = models.CharField(max_length=255, blank=True)
     licence_chosen = models.CharField(max_length=255, blank=True)
     licence_class = models.CharField(max_length=16, blank=True)
+    from_file = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What a table in the sdist said then, with its hash, and why this is wider.",
+    )
     specifiers = models.CharField(max_length=255, blank=True)
     covers_new_releases = models.BooleanField(default=True)
     targets = models.JSONField(default=list, blank=True)

@@ -43,6 +43,7 @@ VERBS: Mapping[str, Verb] = {
             "agreements",
             "covers_new_releases",
             "asked_by",
+            "from_file",
             "licence_expression",
             "licence_chosen",
             *_SCOPE,
