@@ -13,6 +13,9 @@ standing_changed = Signal()
 # project: Project, filenames: Sequence[str], decision: Decision | None, reason: str. Ours, of files
 # of ours; what it makes of their standings follows.
 files_decided = Signal()
+# project: Project, filenames: Sequence[str], reason: str. Ours are kept off the pages for now, or
+# (no reason) no longer; what it makes of their standings follows.
+files_withheld = Signal()
 # file: File, is_reproducible: bool, by: str, at: datetime. It was compared with a second build.
 file_compared = Signal()
 # project: Project, version: str, reason: str. Also when only the reason changed.

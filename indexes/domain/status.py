@@ -79,6 +79,7 @@ def standing_of(
     decision: Decision | None,
     *,
     decision_reason: str = "",
+    withheld: str = "",
     upstream_is_there: bool = True,
     upstream_yanked: bool,
     upstream_reason: str,
@@ -88,6 +89,8 @@ def standing_of(
 ) -> tuple[Standing, str]:
     """Where a file of ours stands, and why; of several grounds the one that hides most wins.
 
+    `withheld` is why it is kept off the pages for now, whatever was decided of it; empty: it is
+    not.
     What upstream has deleted stays downloadable, because lock files name it. What upstream has
     quarantined does not: it may be malicious.
     """
@@ -99,6 +102,7 @@ def standing_of(
             status_reason or "The project is quarantined upstream.",
         ),
         (decision is Decision.WITHDRAWN, Standing.WITHDRAWN, decision_reason),
+        (bool(withheld), Standing.WITHDRAWN, withheld),
         (
             project_status is ProjectStatus.DELETED,
             Standing.WITHDRAWN,

@@ -19,7 +19,8 @@ class FileQuerySet(models.QuerySet["File"]):
 class File(models.Model):
     """A wheel of ours. Its bytes and its name never change and are never used again.
 
-    `standing` is derived from our own `decision` and from what upstream says of the release
+    `standing` is derived from our own `decision` and `withheld` and from what upstream says of the
+    release
     (`indexes.domain.status.standing_of`); it alone decides where the file is listed.
     """
 
@@ -56,6 +57,12 @@ class File(models.Model):
         max_length=16, blank=True, choices=[(d.value, d.label) for d in Decision]
     )
     decision_reason = models.TextField(blank=True)
+    withheld = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why it is off the pages for now, whatever was decided of it; empty: it is not.",
+    )
     standing = models.CharField(
         max_length=16,
         choices=[(s.value, s.label) for s in Standing],

@@ -1,6 +1,7 @@
 """Standings of our files: what we decided, and what upstream says."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import transaction
@@ -36,13 +37,9 @@ def decide(
     With `is_to_be_remade` other builds may take the place of what is yanked. Standings and pages
     follow in the same transaction.
     """
-    chosen = dict(files.values_list("pk", "project_id"))
-    projects = Project.objects.select_for_update().filter(pk__in=set(chosen.values()))
-    for project in projects.order_by("pk"):
-        of_project = File.objects.filter(
-            pk__in=[pk for pk, project_id in chosen.items() if project_id == project.pk]
-        )
-        of_project.update(
+    changed = 0
+    for project, of_project in _by_project(files):
+        changed += of_project.update(
             decision="" if decision is None else decision.value,
             decision_reason="" if decision is None else reason,
             is_to_be_remade=is_to_be_remade and decision is Decision.YANKED,
@@ -56,7 +53,28 @@ def decide(
         )
         update_standings(project=project)
         render_pages(project=project, at=at)
-    return len(chosen)
+    return changed
+
+
+@transaction.atomic
+def withhold(*, files: QuerySet[File], reason: str, at: datetime) -> int:
+    """Keep files of ours off the pages for now, or (no reason) no longer; says how many.
+
+    It decides nothing of the files: what was decided of them holds meanwhile, and after. They stay
+    downloadable. Standings and pages follow in the same transaction.
+    """
+    changed = 0
+    for project, of_project in _by_project(files):
+        changed += of_project.update(withheld=reason)
+        signals.files_withheld.send(
+            File,
+            project=project,
+            filenames=list(of_project.values_list("filename", flat=True)),
+            reason=reason,
+        )
+        update_standings(project=project)
+        render_pages(project=project, at=at)
+    return changed
 
 
 def update_standings(*, project: Project) -> int:
@@ -81,6 +99,15 @@ def update_standings(*, project: Project) -> int:
     return len(changed)
 
 
+def _by_project(files: QuerySet[File]) -> Iterator[tuple[Project, QuerySet[File]]]:
+    """The same files, whatever changes of them, with the rows of their projects locked."""
+    chosen = dict(files.values_list("pk", "project_id"))
+    projects = Project.objects.select_for_update().filter(pk__in=set(chosen.values()))
+    for project in projects.order_by("pk"):
+        of_project = [pk for pk, project_id in chosen.items() if project_id == project.pk]
+        yield project, File.objects.filter(pk__in=of_project)
+
+
 type _Releases = dict[str, tuple[UpstreamRelease, frozenset[Tag]]]
 
 
@@ -103,6 +130,7 @@ def _set_standing(project: Project, file: File, releases: _Releases) -> bool:
     standing, reason = standing_of(
         Decision(file.decision) if file.decision else None,
         decision_reason=file.decision_reason,
+        withheld=file.withheld,
         upstream_is_there=release.is_there,
         upstream_yanked=release.is_yanked,
         upstream_reason=release.yanked_reason,

@@ -62,7 +62,10 @@ class RevocationSerializer(serializers.ModelSerializer[Revocation]):
 
 
 class SuspensionSerializer(serializers.ModelSerializer[Suspension]):
-    """Something that holds a consent back. Who, and why, is for the project's owners."""
+    """Something that holds a consent back. Who, and why, is for the project's owners.
+
+    Its wheels are off the listings meanwhile, except in a pause.
+    """
 
     class Meta:
         model = Suspension
@@ -174,6 +177,13 @@ class ScopeWishSerializer(serializers.Serializer[dict[str, Any]]):
         help_text="Whose requests have wheels built.",
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    why_wider = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=500,
+        help_text="Why it is wider than the table in the newest sdist allows; needed where it is.",
+    )
 
 
 class ConsentWishSerializer(ScopeWishSerializer):
@@ -300,7 +310,7 @@ class ConsentActsViewSet(ApiViewSet):
 
     @extend_schema(request=ReasonSerializer)
     def object(self, request: Request, pk: UUID) -> Response:
-        """A co-owner's no: suspends it."""
+        """A co-owner's no: suspends it, and its wheels leave the listings until you relent."""
         object_to(
             consent=self.get_object(),
             user=self.person,

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from portal.accounts.models import ApiToken
 from portal.accounts.scopes import Scope
 from portal.api.base import PERSONAL, ApiViewSet
-from portal.ownership.services import proofs_that_count
+from portal.ownership.owners import proofs_that_count
 
 
 class MeSerializer(serializers.Serializer[dict[str, Any]]):

@@ -22,10 +22,11 @@ from portal.consent.licences import Confidence, licence_seen
 from portal.consent.licensing import LicenceClass, judge
 from portal.consent.models import Capacity, Delegation, Refusal, Task
 from portal.consent.organisation import consent_for_organisation, siblings_of
-from portal.consent.owners import MOST_OWNERS, owners_of, owners_wanted, set_threshold
+from portal.consent.owners import MOST_OWNERS, owners_wanted, set_threshold
 from portal.consent.pause_links import send_pause_link
 from portal.consent.refusals import say_no, standing_refusal, take_no_back
 from portal.errors import ProofNeeded
+from portal.ownership.owners import owners_of
 from portal.ownership.services import has_proof
 from portal.requests import drafts
 from portal.requests.carrying import asked_of

@@ -109,8 +109,8 @@ def _builds() -> Rows:
 
 def _files() -> Rows:
     fields = ("filename", "project__name", "sha256", "build_id", "standing", "standing_reason")
-    files = File.objects.order_by().values_list(*fields, "decision")
-    for filename, project, sha256, build, standing, reason, decision in files.iterator(
+    files = File.objects.order_by().values_list(*fields, "decision", "withheld")
+    for filename, project, sha256, build, standing, reason, decision, withheld in files.iterator(
         chunk_size=_CHUNK
     ):
         yield (
@@ -122,6 +122,7 @@ def _files() -> Rows:
                 "standing": standing,
                 "reason": reason,
                 "decision": decision,
+                "withheld": withheld,
             },
         )
 

@@ -20,7 +20,7 @@ from portal.consent.refusals import wants_no_letters
 from portal.consent.services import unended_consents
 from portal.errors import LetterNotSent
 from portal.ledger.services import record
-from portal.ownership.services import proofs_that_count
+from portal.ownership.owners import proofs_that_count
 from portal.requests.services import demand
 
 A_YEAR = timedelta(days=365)

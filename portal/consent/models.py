@@ -44,6 +44,11 @@ class Consent(AppendOnlyModel):
     licence_seen_in = models.CharField(max_length=255, blank=True)
     licence_chosen = models.CharField(max_length=255, blank=True)
     licence_class = models.CharField(max_length=16, blank=True)
+    from_file = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What a table in the sdist said then, with its hash, and why this is wider.",
+    )
     specifiers = models.CharField(max_length=255, blank=True)
     covers_new_releases = models.BooleanField(default=True)
     targets = models.JSONField(default=list, blank=True)
@@ -89,8 +94,8 @@ class Revocation(AppendOnlyModel):
 class Suspension(models.Model):
     """A time in which something holds a consent back; it is in force when none is open.
 
-    Nothing of what was built under it goes before `grace_until` (None: at all); what the
-    suspension took is given back when it is lifted.
+    Unless it is a pause, the consent's wheels are off the listings meanwhile; they are withdrawn at
+    `grace_until`, if there is one. What the suspension took is given back when it is lifted.
     """
 
     consent = models.ForeignKey(Consent, on_delete=models.PROTECT, related_name="suspensions")
@@ -112,7 +117,7 @@ class Suspension(models.Model):
     suspended_at = models.DateTimeField()
     grace_until = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its wheels left the listing: the grace had ended."
+        null=True, blank=True, help_text="When its wheels were withdrawn: the grace had ended."
     )
     lifted_at = models.DateTimeField(null=True, blank=True)
 

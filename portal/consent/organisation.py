@@ -18,8 +18,9 @@ from portal.consent.models import Consent
 from portal.consent.services import give_consent, unended_consents
 from portal.errors import NoOrganisation, PortalError
 from portal.ownership.models import Proof
+from portal.ownership.owners import proofs_that_count
 from portal.ownership.roles import roles_upstream
-from portal.ownership.services import has_proof, proofs_that_count
+from portal.ownership.services import has_proof
 
 
 @dataclass(frozen=True, slots=True)

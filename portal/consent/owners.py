@@ -1,4 +1,4 @@
-"""Who owns a project, how many of them have to say yes, and who somebody is to a consent."""
+"""How many of a project's owners have to say yes, and who somebody is to a consent."""
 
 from datetime import datetime
 
@@ -11,16 +11,10 @@ from portal.consent.models import Consent, Delegation, Task, Threshold
 from portal.consent.states import Party, approvals_needed, strictest
 from portal.errors import InvalidThreshold, ProofNeeded
 from portal.ledger.services import record
-from portal.ownership.services import has_proof, proofs_that_count
+from portal.ownership.owners import owners_of
+from portal.ownership.services import has_proof
 
 MOST_OWNERS = 100
-
-
-def owners_of(project: Project, *, at: datetime) -> list[User]:
-    """Who has proven, here and now, that they may speak for the project."""
-    proofs = proofs_that_count(at=at).filter(project=project)
-    people = User.objects.filter(is_active=True, pk__in=proofs.values("user")).order_by("pk")
-    return [user for user in people if has_proof(user=user, project=project, at=at)]
 
 
 def owners_wanted(project: Project, *, at: datetime) -> int:

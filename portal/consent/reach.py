@@ -14,8 +14,9 @@ from builds.services.permits import covering, issue_permit, unrevoked
 from indexes.domain.names import parse_version
 from indexes.domain.status import Decision, Standing
 from indexes.models import File, Project
-from indexes.services.standing import decide
-from portal.consent.models import Consent
+from indexes.services.standing import decide, withhold
+from portal.consent.models import Consent, Suspension
+from portal.consent.states import Ground
 from portal.errors import InvalidConsent
 
 WITHDRAWN_WITH_CONSENT = "Withdrawn by its maintainers, who took back their consent"
@@ -51,7 +52,7 @@ def reach_of(consent: Consent, *, at: datetime) -> Reach:
     return Reach(
         wheels_listed=sum(
             file.standing in {Standing.LISTED, Standing.YANKED}
-            for file in _files_alone(consent, others, at=at)
+            for file in files_of_consent_alone(consent, at=at)
         ),
         builds_queued=queued,
         builds_running=len(ended) - queued,
@@ -72,27 +73,41 @@ def reissue_permits(consent: Consent, *, at: datetime) -> list[Permit]:
 def permits_of(consent: Consent) -> list[Permit]:
     """What the consent issued, each scope once, as if nothing had taken it back."""
     issued = Permit.objects.filter(origin=str(consent.pk)).select_related("project")
-    by_scope = {permit.specifiers: permit for permit in issued.order_by("issued_at", "pk")}
+    # The first of each, which covers from the day on which the consent was given.
+    by_scope = {permit.specifiers: permit for permit in issued.order_by("-issued_at", "-pk")}
     for permit in by_scope.values():
         permit.revoked_at = None
     return list(by_scope.values())
 
 
 def files_of_consent_alone(consent: Consent, *, at: datetime) -> list[File]:
-    """Files on the pages that this consent lets us publish, and no other permit does."""
-    return _files_alone(consent, _permits_of_others(consent), at=at)
+    """Files that this consent lets us list, and no other does, unless they were withdrawn.
+
+    Another that is merely paused is a consent still.
+    """
+    files = File.objects.filter(project=consent.project)
+    return _alone(files.filter(decision__in=["", Decision.YANKED.value]), consent, at=at)
 
 
 def _permits_of_others(consent: Consent) -> list[Permit]:
     return [permit for permit in unrevoked(consent.project) if permit.origin != str(consent.pk)]
 
 
-def _files_alone(consent: Consent, others: Sequence[Permit], *, at: datetime) -> list[File]:
-    own = permits_of(consent)
-    offered = File.objects.filter(project=consent.project, decision__in=["", Decision.YANKED.value])
+def _of_paused(consent: Consent) -> list[Permit]:
+    """What other consents allow that nothing but a pause holds back."""
+    is_open = Suspension.objects.filter(lifted_at=None, consent__project=consent.project)
+    paused = is_open.filter(ground=Ground.PAUSE.value).values("consent")
+    held = is_open.exclude(ground=Ground.PAUSE.value).values("consent")
+    others = Consent.objects.filter(pk__in=paused, revocation=None, replaced_by=None)
+    others = others.exclude(pk=consent.pk).exclude(pk__in=held)
+    return [permit for other in others for permit in permits_of(other)]
+
+
+def _alone(files: QuerySet[File], consent: Consent, *, at: datetime) -> list[File]:
+    own, others = permits_of(consent), [*_permits_of_others(consent), *_of_paused(consent)]
     return [
         made.file
-        for made in _made(offered)
+        for made in _made(files)
         # What it covered when it was given: one that has expired can be taken back too.
         if made.is_covered(own, at=consent.given_at) and not made.is_covered(others, at=at)
     ]
@@ -111,8 +126,25 @@ def withdraw_files(files: Sequence[File], *, reason: str, at: datetime) -> None:
             )
 
 
+def withhold_files(consent: Consent, *, at: datetime) -> int:
+    """Keep what rests on this consent alone off the pages until it holds again.
+
+    Whatever was decided of a file, that may be undone meanwhile. Says how many leave the pages.
+    """
+    files = File.objects.filter(project=consent.project, withheld="")
+    chosen = _alone(files, consent, at=at)
+    listed = sum(file.standing in {Standing.LISTED, Standing.YANKED} for file in chosen)
+    if chosen:
+        reason = f"Not listed while the consent for it is suspended, since {at:%Y-%m-%d}."
+        withhold(files=files.filter(pk__in=[file.pk for file in chosen]), reason=reason, at=at)
+    return listed
+
+
 def relist(project: Project, permits: Sequence[Permit], *, at: datetime) -> None:
-    """Take back what an earlier end or suspension decided, where these permits let it be."""
+    """List again what an earlier end or suspension took off, where these permits let it be."""
+    withheld = File.objects.filter(project=project).exclude(withheld="")
+    if back := [made.file.pk for made in _made(withheld) if made.is_covered(permits, at=at)]:
+        withhold(files=File.objects.filter(pk__in=back), reason="", at=at)
     withdrawn = File.objects.filter(
         Q(decision_reason__startswith=WITHDRAWN_WITH_CONSENT)
         | Q(decision_reason__startswith=WITHDRAWN_IN_SUSPENSION),
@@ -171,7 +203,7 @@ class _Made:
 
 
 def _made(files: QuerySet[File]) -> list[_Made]:
-    rows = list(files.only("version", "build_id", "standing", "decision"))
+    rows = list(files.only("version", "build_id", "standing", "decision", "withheld"))
     targets = dict(
         Build.objects.filter(pk__in=[file.build_id for file in rows]).values_list("pk", "target")
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -21,6 +21,7 @@ from indexes.models import Project
 from indexes.services.refresh import enrol_project
 from portal.accounts.models import User
 from portal.consent.agreements import Agreement, current, needed_for
+from portal.consent.as_code import bound_to_file
 from portal.consent.licensing import Judged, judge
 from portal.consent.models import (
     Afterwards,
@@ -41,6 +42,7 @@ from portal.consent.reach import (
     relist,
     withdraw_files,
 )
+from portal.consent.signals import consent_giving
 from portal.consent.states import (
     MAY,
     Act,
@@ -88,13 +90,15 @@ def give_consent(
     licence_seen_in: str,
     at: datetime,
     asked_by: str = AskedBy.ANYONE.value,
+    why_wider: str = "",
 ) -> Consent:
     """Record a yes, issue its permits, follow the project upstream, and plan what was asked of it.
 
     `accepted` is [{"name", "sha256", "clauses": [ids]}]. An equal consent of the same person
     that still holds is returned instead of a second one. Wheels that an earlier revocation
     withdrew are listed again where this consent lets them be. Where more owners have to say yes
-    it waits for them, and nothing is built meanwhile. A no of one's own ends with it.
+    it waits for them, and nothing is built meanwhile. A no of one's own ends with it. A scope that
+    is wider than the table in the newest sdist allows takes `why_wider`.
     """
     project = Project.objects.select_for_update().get(pk=project.pk)
     chosen = _channels(project, channels)
@@ -120,6 +124,7 @@ def give_consent(
         targets=targets,
         asked_by=asked_by,
         expires_at=expires_at,
+        why_wider=why_wider,
         at=at,
     )
     _end_own_refusal(user, project, at=at)
@@ -143,6 +148,7 @@ def change_scope(
     asked_by: str,
     expires_at: datetime | None,
     at: datetime,
+    why_wider: str = "",
 ) -> Consent:
     """Give the same consent another scope: a new one that replaces it, on the same agreements.
 
@@ -177,6 +183,7 @@ def change_scope(
         targets=targets,
         asked_by=asked_by,
         expires_at=expires_at,
+        why_wider=why_wider,
         at=at,
     )
     _put_in_force(draft, at=at)
@@ -256,6 +263,13 @@ def unended_consents(project: Project, *, at: datetime | None = None) -> QuerySe
     if not settings.AFFINEUR_DEVELOPMENT:
         consents = consents.filter(proof__is_for_development=False)
     return consents.select_related("user", "proof", "project")
+
+
+def held_back_consents(project: Project, *, at: datetime) -> list[Consent]:
+    """Those that something holds back, with that as their `open_holds`, oldest first."""
+    is_open = Suspension.objects.filter(lifted_at=None).order_by("suspended_at", "pk")
+    held = unended_consents(project, at=at).filter(pk__in=_suspended())
+    return list(held.prefetch_related(Prefetch("suspensions", is_open, to_attr="open_holds")))
 
 
 def open_suspensions(consent: Consent) -> list[Suspension]:
@@ -345,6 +359,7 @@ def _suspended() -> QuerySet[Suspension, UUID]:
 
 def _put_in_force(consent: Consent, *, at: datetime) -> None:
     """Keep it, and issue its permits; hold them back where more owners have to say yes."""
+    consent_giving.send(Consent, consent=consent)
     consent.save()
     permits = issue_permits(consent, at=at)
     needed = owners_wanted(consent.project, at=at)
@@ -367,6 +382,7 @@ def _set_scope(
     targets: Sequence[str],
     asked_by: str,
     expires_at: datetime | None,
+    why_wider: str,
     at: datetime,
 ) -> None:
     project = draft.project
@@ -375,6 +391,7 @@ def _set_scope(
     draft.targets = [target.name for target in parse_targets(targets)]
     draft.asked_by = _choice(project, "asked_by", asked_by, AskedBy.values)
     draft.expires_at = expires_at
+    draft.from_file = bound_to_file(draft, why_wider=why_wider, at=at)
     if expires_at is not None and expires_at <= at:
         raise InvalidConsent(project.name, "expires_at", "it would end before it begins.")
 
@@ -497,6 +514,7 @@ def _tell_of_consent(consent: Consent, needed: int) -> None:
             "targets": consent.targets,
             "channels": consent.channels,
             "asked_by": consent.asked_by,
+            "from_file": consent.from_file,
             "licence_expression": consent.licence_expression,
             "licence_chosen": consent.licence_chosen,
             "licence_class": consent.licence_class,

@@ -17,11 +17,22 @@ class Ground(StrEnum):
     """Not enough of the owners have said yes."""
     OBJECTION = "objection"
     PROOF = "proof"
+    MODERATION = "moderation"
     PAUSE = "pause"
 
     @property
     def label(self) -> str:
         return _GROUNDS[self]
+
+    @property
+    def unlists(self) -> bool:
+        """Whether wheels leave the listings at once: a paused consent is still a consent."""
+        return self in {Ground.OBJECTION, Ground.PROOF, Ground.MODERATION}
+
+    @property
+    def has_grace(self) -> bool:
+        """Whether wheels are withdrawn when it has lasted long; moderators decide by themselves."""
+        return self in {Ground.OBJECTION, Ground.PROOF}
 
 
 class End(StrEnum):
@@ -36,6 +47,7 @@ class State(StrEnum):
     REVOKED = "revoked"
     REPLACED = "replaced"
     EXPIRED = "expired"
+    HELD = "held"
     OBJECTED = "objected"
     SUSPENDED = "suspended"
     WAITING = "waiting"
@@ -75,12 +87,14 @@ _GROUNDS: Mapping[Ground, str] = {
     Ground.APPROVAL: "Waits for co-owners",
     Ground.OBJECTION: "A co-owner objects",
     Ground.PROOF: "Its proof does not hold",
+    Ground.MODERATION: "Suspended by moderators",
     Ground.PAUSE: "Paused",
 }
 _STATES: Mapping[State, str] = {
     State.REVOKED: "taken back",
     State.REPLACED: "replaced",
     State.EXPIRED: "ended",
+    State.HELD: "suspended by moderators",
     State.OBJECTED: "objected to",
     State.SUSPENDED: "suspended",
     State.WAITING: "waits for co-owners",
@@ -88,6 +102,7 @@ _STATES: Mapping[State, str] = {
     State.LIVE: "holds",
 }
 _STATE_OF: Mapping[Ground, State] = {
+    Ground.MODERATION: State.HELD,
     Ground.OBJECTION: State.OBJECTED,
     Ground.PROOF: State.SUSPENDED,
     Ground.APPROVAL: State.WAITING,

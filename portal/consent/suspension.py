@@ -1,8 +1,9 @@
-"""What holds a consent back, at once and for a time: a proof that lapsed, a pause, an objection.
+"""What holds a consent back, at once and for a time: a lapsed proof, a pause, an objection, a case.
 
-Nothing is deleted. What a hold took is given back when the last of them is lifted. Wheels that
-were published stay listed; where a hold has a grace they leave the listing when that ends, until
-the consent holds again.
+Nothing is deleted. What a hold took is given back when the last of them is lifted. Under a pause
+published wheels stay listed: a paused consent is still a consent. Under the other holds they leave
+the listings at once, stay downloadable, and come back with the consent; where a hold has a grace
+they are withdrawn when that ends, until the consent holds again.
 """
 
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from portal.consent.owners import owners_wanted, say_yes
 from portal.consent.reach import (
     WITHDRAWN_IN_SUSPENSION,
     files_of_consent_alone,
+    permits_of,
     reissue_permits,
     relist,
     withdraw_files,
+    withhold_files,
 )
 from portal.consent.services import (
     consent_state,
@@ -40,7 +43,8 @@ from portal.ownership.announcements import Topic, announce
 from portal.ownership.services import has_proof, needed_proof
 from portal.requests.services import replan_project
 
-_WITH_GRACE = frozenset({Ground.PROOF, Ground.OBJECTION})
+_LISTING = frozenset({State.LIVE, State.PAUSED})
+"""States in which a consent lets its wheels be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ def pause_for_metadata(*, project: Project, at: datetime) -> int:
                 reason="Asked for through the e-mail address in the project's metadata.",
                 kind="consent-paused",
                 text=f"Somebody who reads the e-mail of {project}'s metadata paused the consent for"
-                " it: nothing new is built. A proven owner can end the pause on its page.",
+                " it: nothing new is built. Its wheels stay listed. A proven owner can end the"
+                " pause on its page.",
                 at=at,
             )
             paused += 1
@@ -199,6 +204,41 @@ def hold_to_proofs(*, project: Project, at: datetime) -> None:
 
 
 @transaction.atomic
+def hold_for_moderators(*, consent: Consent, at: datetime) -> Suspension | None:
+    """Suspend a consent because a case says so; nothing where it is over, or is held so already."""
+    _lock(consent.project)
+    is_over = not unended_consents(consent.project, at=at).filter(pk=consent.pk).exists()
+    if is_over or _found(consent, Ground.MODERATION):
+        return None
+    return hold(
+        consent,
+        Ground.MODERATION,
+        by=None,
+        reason="",
+        kind="consent-held",
+        text=_why(consent, Ground.MODERATION, at),
+        at=at,
+    )
+
+
+@transaction.atomic
+def release_for_moderators(*, consent: Consent, at: datetime) -> Settled | None:
+    """End what moderators hold; nothing where they hold nothing, or the consent is over."""
+    _lock(consent.project)
+    held = _found(consent, Ground.MODERATION)
+    is_over = not unended_consents(consent.project, at=at).filter(pk=consent.pk).exists()
+    if is_over or not held:
+        return None
+    return release(
+        held[0],
+        actor=None,
+        kind="consent-released",
+        text=f"Moderators ended the suspension of the consent for {consent.project}.",
+        at=at,
+    )
+
+
+@transaction.atomic
 def end_graces(*, at: datetime) -> int:
     """Withdraw the wheels of consents suspended for longer than the grace; how many consents."""
     over = Suspension.objects.filter(
@@ -229,6 +269,8 @@ def hold(
     Raises `ConsentEnded`, `ConsentStands`. Who may do it is for the caller to know.
     """
     is_objection = ground is Ground.OBJECTION
+    # One that waits for co-owners, or is suspended already, has nothing listed.
+    is_listing = consent_state(consent, at=at) in _LISTING
     verify_possible(consent, at=at, hold=Hold(ground, by.username if by and is_objection else ""))
     grace = timedelta(days=settings.AFFINEUR_SUSPENSION_GRACE_DAYS)
     suspension = Suspension(
@@ -237,12 +279,13 @@ def hold(
         by=by,
         reason=reason,
         suspended_at=at,
-        grace_until=at + grace if ground in _WITH_GRACE else None,
+        grace_until=at + grace if ground.has_grace else None,
     )
     why = _why(consent, ground, at)
     revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
     suspension.builds_cancelled = revoked.cancelled
     suspension.save()
+    withheld = withhold_files(consent, at=at) if ground.unlists and is_listing else 0
     until = suspension.grace_until
     facts = {
         "consent": str(consent.pk),
@@ -251,15 +294,14 @@ def hold(
         "grace_until": until.isoformat() if until else None,
         "permits": revoked.permits,
         "builds_cancelled": revoked.cancelled,
+        "files_withheld": withheld,
     }
-    if until:
-        text += f" The wheels that exist stay listed until {until:%Y-%m-%d}."
     tell(
         kind,
         project=consent.project,
         actor=by,
         people=[consent.user],
-        text=text,
+        text=f"{text} {what_of_wheels(suspension)}",
         facts=facts,
         at=at,
     )
@@ -282,7 +324,8 @@ def release(
     Suspension.objects.filter(pk=suspension.pk).update(lifted_at=at)
     state = consent_state(consent, at=at)
     permits = reissue_permits(consent, at=at) if state is State.LIVE else []
-    relist(consent.project, permits, at=at)
+    if state in _LISTING:
+        relist(consent.project, permits_of(consent), at=at)
     again = "It holds again, and what was asked for is planned anew."
     tell(
         kind,
@@ -302,19 +345,35 @@ def release(
     return Settled(state, permits=len(permits))
 
 
+def what_of_wheels(suspension: Suspension) -> str:
+    """What becomes of those that exist, and when; empty where nothing does."""
+    if not Ground(suspension.ground).unlists:
+        return ""
+    until = suspension.grace_until
+    return (
+        "Its wheels left the listings at once; lock files that name them still resolve, and nothing"
+        " is deleted. They are listed again when it holds again"
+        + (
+            f"; if it does not by {until:%Y-%m-%d}, they are withdrawn until then."
+            if until
+            else "."
+        )
+    )
+
+
 def _lock(project: Project) -> Project:
     return Project.objects.select_for_update().get(pk=project.pk)
 
 
 def _open(consent: Consent, ground: Ground, *, by: User | None = None, at: datetime) -> Suspension:
-    found = [
-        one
-        for one in open_suspensions(consent)
-        if one.ground == ground and (by is None or one.by == by)
-    ]
+    found = [one for one in _found(consent, ground) if by is None or one.by == by]
     if not found:
         raise ConsentStands(consent.project.name, consent_state(consent, at=at).label)
     return found[0]
+
+
+def _found(consent: Consent, ground: Ground) -> list[Suspension]:
+    return [one for one in open_suspensions(consent) if one.ground == ground]
 
 
 def _why(consent: Consent, ground: Ground, at: datetime) -> str:
@@ -322,6 +381,7 @@ def _why(consent: Consent, ground: Ground, at: datetime) -> str:
         Ground.PROOF: "suspended: the proof it rests on does not hold any more",
         Ground.PAUSE: "paused",
         Ground.OBJECTION: "suspended: a co-owner objects to it",
+        Ground.MODERATION: "suspended by moderators",
         Ground.APPROVAL: "waiting for more of its owners",
     }[ground]
     return f"Since {at:%Y-%m-%d %H:%M} UTC the consent for {consent.project} is {what}."
@@ -363,10 +423,8 @@ def _suspend(consent: Consent, problem: str, *, at: datetime) -> None:
         at=at,
     )
     facts = {"consent": str(consent.pk), "builds_cancelled": suspension.builds_cancelled}
-    until = (
-        f"Its wheels stay listed until {suspension.grace_until:%Y-%m-%d}, and nothing is deleted."
-    )
-    _announce(consent, Topic.CONSENT_SUSPENDED, f"{text} {until}", facts, at=at)
+    text = f"{text} {what_of_wheels(suspension)}"
+    _announce(consent, Topic.CONSENT_SUSPENDED, text, facts, at=at)
 
 
 def _restore(suspension: Suspension, *, at: datetime) -> None:
@@ -379,7 +437,9 @@ def _restore(suspension: Suspension, *, at: datetime) -> None:
 
 def _withdraw(suspension: Suspension, *, at: datetime) -> None:
     consent = suspension.consent
-    doomed = files_of_consent_alone(consent, at=at)
+    alone = files_of_consent_alone(consent, at=at)
+    # What was yanked as bad comes back as that, and needs no other decision.
+    doomed = [file for file in alone if file.withheld and not file.decision]
     withdraw_files(
         doomed,
         reason=f"{WITHDRAWN_IN_SUSPENSION}, since {suspension.suspended_at:%Y-%m-%d}.",
@@ -388,7 +448,7 @@ def _withdraw(suspension: Suspension, *, at: datetime) -> None:
     Suspension.objects.filter(pk=suspension.pk).update(withdrawn_at=at)
     text = (
         f"The consent for {consent.project} was suspended until the grace ended, so its wheels"
-        f" ({len(doomed)}) left the index. Lock files that name them still resolve. When it holds"
+        f" ({len(doomed)}) are withdrawn. Lock files that name them still resolve. When it holds"
         " again they are listed again."
     )
     facts = {"consent": str(consent.pk), "files_withdrawn": len(doomed)}

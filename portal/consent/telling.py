@@ -6,11 +6,11 @@ from typing import Any
 
 from indexes.models import Project
 from portal.accounts.models import User
-from portal.consent.owners import owners_of
 from portal.consent.states import State
 from portal.ledger.services import record
 from portal.notices.kinds import Kind
 from portal.notices.services import notify
+from portal.ownership.owners import owners_of
 
 KINDS: Mapping[str, Kind] = {
     "consent-expiring": Kind.CONSENT_EXPIRING,

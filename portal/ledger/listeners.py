@@ -129,6 +129,14 @@ def files_were_decided(
     _write(INDEXES, "files-decided", project, facts)
 
 
+@receiver(indexes_signals.files_withheld)
+def files_were_withheld(
+    project: Project, filenames: Sequence[str], reason: str, **_kwargs: Any
+) -> None:
+    facts = {"filenames": list(filenames), "reason": reason}
+    _write(INDEXES, "files-withheld", project, facts)
+
+
 @receiver(builds_signals.rule_added)
 def rule_was_added(rule: LearntRule, **_kwargs: Any) -> None:
     facts = {

@@ -195,7 +195,13 @@ def _file_published(act: Act) -> _Effects:
     yield (
         Subject("file", act.facts["filename"]),
         _named(act, "sha256", "build")
-        | {"project": act.project, "standing": "listed", "reason": "", "decision": ""},
+        | {
+            "project": act.project,
+            "standing": "listed",
+            "reason": "",
+            "decision": "",
+            "withheld": "",
+        },
     )
 
 
@@ -209,6 +215,11 @@ def _standing_changed(act: Act) -> _Effects:
 def _files_decided(act: Act) -> _Effects:
     for filename in act.facts["filenames"]:
         yield Subject("file", filename), {"decision": act.facts["decision"]}
+
+
+def _files_withheld(act: Act) -> _Effects:
+    for filename in act.facts["filenames"]:
+        yield Subject("file", filename), {"withheld": act.facts["reason"]}
 
 
 def _status_changed(act: Act) -> _Effects:
@@ -322,6 +333,7 @@ EFFECTS: Mapping[str, Callable[[Act], _Effects]] = {
     "decision-undone": _decision_ended,
     "file-published": _file_published,
     "files-decided": _files_decided,
+    "files-withheld": _files_withheld,
     "permit-issued": _permit_issued,
     "permit-revoked": _permit_revoked,
     "project-status-changed": _status_changed,

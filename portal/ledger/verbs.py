@@ -21,7 +21,7 @@ class Verb:
 
 
 _RELEASE = ("build", "version", "target")
-_HELD = ("ground", "grace_until", "builds_cancelled")
+_HELD = ("ground", "grace_until", "builds_cancelled", "files_withheld")
 _SCOPE = ("specifiers", "targets", "channels", "expires_at")
 
 VERBS: Mapping[str, Verb] = {
@@ -43,6 +43,7 @@ VERBS: Mapping[str, Verb] = {
             "agreements",
             "covers_new_releases",
             "asked_by",
+            "from_file",
             "licence_expression",
             "licence_chosen",
             *_SCOPE,
@@ -52,8 +53,8 @@ VERBS: Mapping[str, Verb] = {
         "consent was taken back",
         ("afterwards", "permits", "builds_cancelled", "files_withdrawn"),
     ),
-    "consents-held": Verb("moderators suspended consents", ("permits", "builds_cancelled")),
-    "consents-released": Verb("moderators ended a suspension of consents", ("permits",)),
+    "consents-held": Verb("moderators decided to suspend consents", ("is_whole",)),
+    "consents-released": Verb("moderators ended a decision to suspend consents"),
     "decision-approved": Verb("a second moderator approved a decision", ("action",)),
     "decision-carried-out": Verb("a decision of moderators was carried out", ("action",)),
     "decision-dropped": Verb("a decision of moderators was dropped", ("action",)),
@@ -61,6 +62,9 @@ VERBS: Mapping[str, Verb] = {
     "evidence-added": Verb("evidence was added to a case"),
     "file-published": Verb("a wheel was published", ("filename", "sha256", "build")),
     "files-decided": Verb("a standing of wheels was decided", ("filenames", "decision", "reason")),
+    "files-withheld": Verb(
+        "wheels were taken off the pages for now, or put back", ("filenames", "reason")
+    ),
     "permit-issued": Verb("a permit was issued", _SCOPE),
     "permit-revoked": Verb("a permit was taken back"),
     "project-status-changed": Verb("the project's status changed upstream", ("before", "after")),
@@ -82,15 +86,17 @@ VERBS: Mapping[str, Verb] = {
     "token-revoked": Verb("a token was revoked"),
     "consent-approved": Verb("a co-owner said yes to a consent"),
     "consent-expiring": Verb("a consent is about to end", ("expires_at",)),
+    "consent-held": Verb("moderators suspended a consent", _HELD),
     "consent-in-force": Verb("enough owners said yes to a consent", ("state",)),
     "consent-objected": Verb("a co-owner objected to a consent", _HELD),
     "consent-paused": Verb("a consent was paused", _HELD),
+    "consent-released": Verb("moderators ended the suspension of a consent", ("state",)),
     "consent-restored": Verb("the proof of a consent held again", ("state",)),
     "consent-resumed": Verb("a pause of a consent ended", ("state",)),
     "consent-suspended": Verb("a consent was suspended", _HELD),
     "delegation-ended": Verb("somebody acts for an owner no longer"),
     "delegation-given": Verb("an owner named somebody to act", ("tasks",)),
-    "grace-ended": Verb("a suspended consent's wheels left the index", ("files_withdrawn",)),
+    "grace-ended": Verb("a suspended consent's wheels were withdrawn", ("files_withdrawn",)),
     "letter-sent": Verb("the project's address was written to"),
     "objection-ended": Verb("an objection was taken back", ("state",)),
     "pause-link-sent": Verb("a link to pause was sent to the project's address"),

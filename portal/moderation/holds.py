@@ -1,24 +1,21 @@
-"""Keeping consents from issuing permits for as long as moderators say so.
+"""Which consents moderators suspend, and by which decisions.
 
-Consents stay as they were given, and what others suspend or give back goes its own way: whatever
-permit is issued meanwhile is taken back in the same transaction (`listeners`).
+What a suspension stops and gives back is `portal.consent.suspension`'s, as with any other ground:
+a consent is held while any decision holds it. New consents are refused meanwhile (`listeners`).
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from builds.models import Permit
-from builds.services.permits import issue_permit, revoke_permits
 from indexes.models import Project
 from portal.consent.models import Consent
-from portal.consent.services import live_consents
+from portal.consent.suspension import hold_for_moderators, release_for_moderators
 from portal.errors import ConsentsSuspended
 from portal.ledger.services import record
 from portal.moderation.models import ConsentHold, Decision
-from portal.requests.services import replan_project
 
 PART = "portal"
 """The actor, in the ledger, of what follows from a decision."""
@@ -32,9 +29,9 @@ def open_holds() -> QuerySet[ConsentHold]:
     )
 
 
-def is_suspended(project: Project) -> bool:
-    """Whether moderators keep any consent for it from holding."""
-    return open_holds().filter(project=project).exists()
+def takes_no_consent(project: Project) -> bool:
+    """Whether moderators keep the project as a whole from being consented to."""
+    return open_holds().filter(project=project, consent=None).exists()
 
 
 def hold(
@@ -50,94 +47,47 @@ def hold(
     The caller is in a transaction.
     """
     Project.objects.select_for_update().get(pk=project.pk)
-    why = f"Moderators suspended the consent for {project} on {at:%Y-%m-%d %H:%M} UTC."
-    holds: list[int] = []
-    if is_whole:
-        made = ConsentHold.objects.create(project=project, decision=decision, held_at=at)
-        holds.append(made.pk)
-    permits = cancelled = 0
-    for consent in consents:
-        taken = _unrevoked(consent)
-        made = ConsentHold.objects.create(
-            project=project, consent=consent, decision=decision, permits=taken, held_at=at
-        )
-        holds.append(made.pk)
-        revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
-        permits, cancelled = permits + revoked.permits, cancelled + revoked.cancelled
+    subjects: list[Consent | None] = [None, *consents] if is_whole else [*consents]
+    holds = [
+        ConsentHold.objects.create(project=project, consent=one, decision=decision, held_at=at)
+        for one in subjects
+    ]
     facts = {
         "decision": str(decision.pk),
-        "holds": holds,
+        "holds": [one.pk for one in holds],
         "consents": [str(consent.pk) for consent in consents],
         "is_whole": is_whole,
-        "permits": permits,
-        "builds_cancelled": cancelled,
     }
     record(actor=PART, verb="consents-held", project=project.name, facts=facts, at=at)
-    replan_project(project=project, at=at, why=why)
+    for consent in consents:
+        hold_for_moderators(consent=consent, at=at)
     return facts
 
 
 def lift(holds: Iterable[ConsentHold], *, at: datetime) -> None:
-    """End holds: consents that no other hold is on issue again what was taken from them."""
+    """End holds: consents that no other hold is on are as they would be without."""
     by_project: dict[int, list[ConsentHold]] = {}
     for one in holds:
         by_project.setdefault(one.project_id, []).append(one)
     for project_id, of_project in sorted(by_project.items()):
         project = Project.objects.select_for_update().get(pk=project_id)
         ConsentHold.objects.filter(pk__in=[one.pk for one in of_project]).update(lifted_at=at)
-        issued = sum(_give_back(one, one.consent, at=at) for one in of_project if one.consent)
+        consents = [one.consent for one in of_project if one.consent]
         facts = {
             "holds": [one.pk for one in of_project],
-            "consents": [str(one.consent_id) for one in of_project if one.consent_id],
-            "permits": issued,
+            "consents": [str(consent.pk) for consent in consents],
         }
         record(actor=PART, verb="consents-released", project=project.name, facts=facts, at=at)
-        replan_project(project=project, at=at)
+        for consent in consents:
+            if not open_holds().filter(consent=consent).exists():
+                release_for_moderators(consent=consent, at=at)
 
 
-def keep_held(permit: Permit, *, at: datetime) -> None:
-    """Take back what was issued for a consent that is held; refuse what is new.
+def refuse_while_held(consent: Consent) -> None:
+    """Raises `ConsentsSuspended` for a new consent to what moderators hold.
 
-    Raises `ConsentsSuspended` for a consent that was not there when its project was suspended.
+    That is the project as a whole, or what the same person consented to there before.
     """
-    holds = list(open_holds().filter(project=permit.project_id))
-    own = next((one for one in holds if str(one.consent_id) == permit.origin), None)
-    if own is not None:
-        own.permits = [*own.permits, str(permit.pk)]
-        own.save(update_fields=["permits"])
-        why = f"Moderators have suspended the consent for {permit.project}."
-        revoke_permits(origin=permit.origin, reason=why, at=at)
-    elif any(one.consent_id is None for one in holds):
-        raise ConsentsSuspended(permit.project.name)
-
-
-def _give_back(one: ConsentHold, consent: Consent, *, at: datetime) -> int:
-    """Issue again what a hold took, or leave it to another hold that is still on the consent."""
-    other = open_holds().filter(consent=consent).first()
-    if other is not None:
-        other.permits = [*other.permits, *one.permits]
-        other.save(update_fields=["permits"])
-        return 0
-    if not live_consents(one.project, at=at).filter(pk=consent.pk).exists():
-        return 0
-    permits = Permit.objects.filter(pk__in=one.permits).order_by("issued_at", "pk")
-    scopes = {
-        (permit.specifiers, *permit.targets, *permit.channels): permit
-        for permit in permits.select_related("project")
-    }
-    for permit in scopes.values():
-        issue_permit(
-            project=permit.project,
-            specifiers=permit.specifiers,
-            targets=permit.targets,
-            channels=permit.channels,
-            origin=permit.origin,
-            expires_at=permit.expires_at,
-            at=at,
-        )
-    return len(scopes)
-
-
-def _unrevoked(consent: Consent) -> list[str]:
-    permits = Permit.objects.filter(origin=str(consent.pk), revoked_at=None)
-    return [str(pk) for pk in permits.order_by("issued_at", "pk").values_list("pk", flat=True)]
+    of_project = open_holds().filter(project=consent.project)
+    if of_project.filter(Q(consent=None) | Q(consent__user=consent.user)).exists():
+        raise ConsentsSuspended(consent.project.name)

@@ -5,18 +5,17 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from builds.models import Permit
-from builds.signals import permit_issued
 from indexes.models import Project
-from portal.consent.signals import pause_requested
-from portal.moderation.holds import keep_held
+from portal.consent.models import Consent
+from portal.consent.signals import consent_giving, pause_requested
+from portal.moderation.holds import refuse_while_held
 from portal.moderation.intake import open_case
 from portal.moderation.proceedings import CaseKind
 
 
-@receiver(permit_issued)
-def permit_was_issued(permit: Permit, **_kwargs: Any) -> None:
-    keep_held(permit, at=permit.issued_at)
+@receiver(consent_giving)
+def consent_is_given(consent: Consent, **_kwargs: Any) -> None:
+    refuse_while_held(consent)
 
 
 @receiver(pause_requested)

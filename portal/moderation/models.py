@@ -268,10 +268,9 @@ class Ban(models.Model):
 
 
 class ConsentHold(models.Model):
-    """A time in which moderators keep a consent from issuing permits, or a project from consents.
+    """A time in which moderators suspend a consent, or keep a project from being consented to.
 
-    Without a consent it is on the whole project: no new consent is taken. `permits` are those
-    that the hold took, to be issued again when it is lifted.
+    Without a consent it is on the whole project: no new consent is taken.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="consent_holds")
@@ -279,7 +278,6 @@ class ConsentHold(models.Model):
         Consent, on_delete=models.PROTECT, null=True, blank=True, related_name="holds"
     )
     decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="holds")
-    permits = models.JSONField(default=list)
     held_at = models.DateTimeField()
     lifted_at = models.DateTimeField(null=True, blank=True)
 

@@ -8,7 +8,7 @@ from portal.accounts.models import User
 from portal.accounts.services import is_administrator
 from portal.errors import ModeratorNeeded
 from portal.moderation.models import Case
-from portal.ownership.services import proofs_that_count
+from portal.ownership.owners import owners_of as owners_of_project
 
 PERMISSION = "moderation.moderate"
 
@@ -26,8 +26,7 @@ def verify_moderator(user: User, case: Case) -> None:
 
 def owners_of(case: Case, *, at: datetime) -> list[User]:
     """Proven owners of its project, who gave consents there that hold, and whom it is about."""
-    proven = proofs_that_count(at=at).filter(project=case.project)
-    concerned = Q(pk__in=proven.values("user"))
+    concerned = Q(pk__in=owners_of_project(case.project, at=at).values("pk"))
     concerned |= Q(consents__project=case.project, consents__revocation=None)
     if accused := accused_of(case):
         concerned |= Q(pk=accused.pk)

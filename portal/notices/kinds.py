@@ -122,8 +122,8 @@ _PHRASES: Mapping[Kind, tuple[str, str]] = {
     Kind.CONSENT_OBJECTED: (
         "{project}: a co-owner objects",
         (
-            "A co-owner of {project} objects to a consent for it. Nothing new is built until the"
-            " owners agree."
+            "A co-owner of {project} objects to a consent for it. Nothing new is built, and its"
+            " wheels are not listed, until the owners agree."
         ),
     ),
     Kind.CONSENT_SUSPENDED: (

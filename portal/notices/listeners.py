@@ -14,8 +14,9 @@ from portal.consent.services import live_consents
 from portal.ledger.models import Entry
 from portal.ledger.signals import recorded
 from portal.notices.kinds import Kind
-from portal.notices.services import notify, owners_of
+from portal.notices.services import notify
 from portal.ownership.announcements import Announcement, Topic
+from portal.ownership.owners import owners_of
 from portal.ownership.signals import announced
 
 

@@ -16,14 +16,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from indexes.models import Project
+from portal import dispatch
 from portal.accounts.models import User
 from portal.errors import InvalidWebhook, NothingToReplay, UnsubscribeInvalid
-from portal.notices import dispatch, outside
+from portal.notices import outside
 from portal.notices.kinds import Channel, Kind, Words, is_on_by_default, worded
 from portal.notices.mail import send_mail
 from portal.notices.models import Delivery, DeliveryState, Notice, Preference, Webhook
 from portal.notices.signing import new_secret, signature_headers
-from portal.ownership.services import proofs_that_count
+from portal.ownership.owners import owners_of, proofs_that_count
 
 TRIES = 9
 """Of a delivery, before it is given up: the last comes about thirty hours after the first."""
@@ -85,12 +86,6 @@ def notify(
             pks = [delivery.pk for delivery in deliveries[:ROUND]]
             transaction.on_commit(lambda: dispatch.deliver(pks), robust=True)
     return len(made)
-
-
-def owners_of(project: Project, *, at: datetime) -> QuerySet[User]:
-    """Who has proven, here and now, that the project is theirs."""
-    proofs = proofs_that_count(at=at).filter(project=project)
-    return User.objects.filter(is_active=True, pk__in=proofs.values("user"))
 
 
 def deliver_due(*, at: datetime) -> int:

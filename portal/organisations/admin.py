@@ -15,8 +15,8 @@ from portal.organisations.services import set_quotas
 class OrganisationAdmin(ReadOnlyAdmin):
     """Staff set its quotas; the rest is its owners'."""
 
-    list_display = ["slug", "name", "created_at", "builds_at_once", "cpu_hours"]
-    fields = ["slug", "name", "created_at", "builds_at_once", "cpu_hours"]
+    list_display = ["slug", "name", "created_at", "builds_at_once", "cpu_hours", "storage_bytes"]
+    fields = ["slug", "name", "created_at", "builds_at_once", "cpu_hours", "storage_bytes"]
     readonly_fields = ["slug", "name", "created_at"]
     search_fields = ["slug", "name"]
 
@@ -31,6 +31,7 @@ class OrganisationAdmin(ReadOnlyAdmin):
             organisation=obj,
             builds_at_once=obj.builds_at_once,
             cpu_hours=obj.cpu_hours,
+            storage_bytes=obj.storage_bytes,
             at=timezone.now(),
         )
 

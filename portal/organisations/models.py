@@ -30,6 +30,11 @@ class Organisation(models.Model):
     cpu_hours = models.PositiveIntegerField(
         null=True, blank=True, help_text="Of a calendar month; empty: as the deployment has it."
     )
+    storage_bytes = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Of wheels kept for it, in bytes; empty: as the deployment has it.",
+    )
     members = models.ManyToManyField(User, through="Membership", related_name="organisations")
 
     objects = OrganisationQuerySet.as_manager()

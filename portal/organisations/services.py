@@ -18,6 +18,7 @@ from django.urls import reverse
 from indexes.models import CuratedIndex, ReaderToken
 from indexes.services import curated
 from indexes.services.curated import Terms
+from portal import dispatch
 from portal.accounts.models import User
 from portal.accounts.services import may_act
 from portal.errors import (
@@ -34,7 +35,6 @@ from portal.errors import (
 from portal.ledger.models import Entry
 from portal.ledger.services import record
 from portal.notices.services import mail_address
-from portal.organisations import dispatch
 from portal.organisations.models import Invitation, InvitationEnd, Membership, Organisation
 from portal.organisations.roles import Act, Role
 
@@ -389,10 +389,15 @@ def set_quotas(
     organisation: Organisation,
     builds_at_once: int | None,
     cpu_hours: int | None,
+    storage_bytes: int | None = None,
     at: datetime,
 ) -> None:
     """What it may use; None is what the deployment gives everybody. For staff, in the admin."""
-    quotas = {"builds_at_once": builds_at_once, "cpu_hours": cpu_hours}
+    quotas = {
+        "builds_at_once": builds_at_once,
+        "cpu_hours": cpu_hours,
+        "storage_bytes": storage_bytes,
+    }
     Organisation.objects.filter(pk=organisation.pk).update(**quotas)
     _record(by, "quotas-set", organisation, quotas, at)
 

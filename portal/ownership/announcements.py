@@ -9,6 +9,7 @@ from typing import Any
 from indexes.models import Project
 from portal.accounts.models import User
 from portal.ownership.models import Proof
+from portal.ownership.owners import owners_ever
 from portal.ownership.signals import announced
 
 
@@ -42,9 +43,8 @@ def announce(
     facts: Mapping[str, Any],
     at: datetime,
 ) -> None:
-    """Tell `people` and everybody else who has ever proven the project, each once."""
-    proven = User.objects.filter(proofs__project=project, proofs__proven_at__isnull=False)
-    everybody = {person.pk: person for person in (*people, *proven.order_by("pk"))}
+    """Tell `people` and everybody else who ever was an owner of the project, each once."""
+    everybody = {person.pk: person for person in (*people, *owners_ever(project))}
     announced.send(
         Proof,
         announcement=Announcement(

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 
+from portal.ownership.owners import policy
 from portal.ownership.policy import InvalidPolicy
-from portal.ownership.services import policy
 
 
 @register()

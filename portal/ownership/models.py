@@ -44,6 +44,9 @@ class Proof(models.Model):
     rechecked_at = models.DateTimeField(
         null=True, blank=True, help_text="When it was last tried to look whether it still holds."
     )
+    doubted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its ground first seemed gone, and may not be."
+    )
 
     class Meta:
         ordering = ["-created_at", "pk"]

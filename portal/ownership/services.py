@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from indexes.errors import IndexesError
 from indexes.models import Project
@@ -33,13 +33,16 @@ from portal.ownership.methods.base import (
     still_open,
 )
 from portal.ownership.models import Proof, ProofState, SpentToken
-from portal.ownership.policy import Policy, Say, parse_policy
+from portal.ownership.owners import policy, proofs_that_count
+from portal.ownership.policy import Say
 from portal.ownership.roles import Roles, has_changed_hands, roles_upstream
 from portal.ownership.signals import ground_changed
 
 logger = logging.getLogger(__name__)
 
 CHECK_EVERY = timedelta(seconds=10)
+SEEN_AGAIN_AFTER = timedelta(hours=1)
+"""How long after a doubtful look the next one is believed."""
 RECHECK_BATCH = 20
 """Projects looked at again in one go."""
 _UPSTREAM = "upstream"
@@ -221,26 +224,17 @@ def recheck_proofs(project: Project, *, at: datetime) -> None:
 def recheck_due(*, at: datetime) -> None:
     """Recheck the projects whose proofs were looked at longest ago, a batch of them."""
     due = at - ownership_config().recheck_every
+    doubted = at - SEEN_AGAIN_AFTER
     stale = Proof.objects.filter(state__in=[ProofState.PROVEN, ProofState.LAPSED]).filter(
-        Q(rechecked_at=None, proven_at__lte=due) | Q(rechecked_at__lte=due)
+        Q(rechecked_at=None, proven_at__lte=due)
+        | Q(rechecked_at__lte=due)
+        | Q(doubted_at__lte=doubted, rechecked_at__lte=doubted)
     )
     oldest = stale.order_by(F("rechecked_at").asc(nulls_first=True), "pk")
     projects = list(dict.fromkeys(oldest.values_list("project_id", flat=True)[: RECHECK_BATCH * 5]))
     for project in Project.objects.filter(pk__in=projects[:RECHECK_BATCH]):
         recheck_proofs(project, at=at)
     SpentToken.objects.filter(expires_at__lt=at - timedelta(days=1)).delete()
-
-
-def policy() -> Policy:
-    """The policy of the settings; on a development deployment one's own word is enough as well.
-
-    Raises `InvalidPolicy`.
-    """
-    strengths = {method.name: method.strength for method in METHODS}
-    table = {say: list(sets) for say, sets in settings.AFFINEUR_PROOF_POLICY.items()}
-    if settings.AFFINEUR_DEVELOPMENT:
-        table = {say: [*sets, ["attestation"]] for say, sets in table.items()}
-    return parse_policy(table, strengths=strengths)
 
 
 def has_proof(
@@ -281,15 +275,6 @@ def _needed(user: User, project: Project, at: datetime, say: Say) -> ProofNeeded
     offered = {method.name for method in METHODS if not method.closed_because()}
     ways = [sorted(ways) for ways in policy().missing(say, held) if ways <= offered]
     return ProofNeeded(project.name, have=held, would_do=ways)
-
-
-def proofs_that_count(*, at: datetime) -> QuerySet[Proof]:
-    proofs = Proof.objects.filter(state=ProofState.PROVEN).filter(
-        Q(expires_at=None) | Q(expires_at__gt=at)
-    )
-    if not settings.AFFINEUR_DEVELOPMENT:
-        proofs = proofs.filter(is_for_development=False)
-    return proofs
 
 
 def instructions(proof: Proof) -> list[Instruction]:
@@ -360,6 +345,7 @@ def _look_again(proof: Proof, roles: Roles | None, at: datetime) -> Answer | Non
             proof,
             f"Nobody who had a role in {proof.project} upstream when you proved it has one now: it"
             " is in other hands. If it is still yours, prove it again.",
+            is_doubtful=not (roles and roles.of),
         )
     try:
         answer = method_named(proof.method).recheck(proof, at)
@@ -372,12 +358,22 @@ def _look_again(proof: Proof, roles: Roles | None, at: datetime) -> Answer | Non
 
 
 def _settle(proof: Proof, answer: Answer, *, at: datetime) -> None:
-    """Keep what was seen, and tell people when the proof lapsed, or holds again."""
+    """Keep what was seen, and tell people when the proof lapsed, or holds again.
+
+    A doubtful lapse is noted only, until it is seen again `SEEN_AGAIN_AFTER` the first time.
+    """
     changed = answer.state != proof.state
-    kept = Proof.objects.filter(pk=proof.pk, state=proof.state).update(
+    seen = Proof.objects.filter(pk=proof.pk, state=proof.state)
+    since = proof.doubted_at or at
+    if changed and answer.is_doubtful and at - since < SEEN_AGAIN_AFTER:
+        seen.update(doubted_at=since)
+        logger.warning("%s: looked at again, for it is doubtful: %s", proof, answer.refusal)
+        return
+    kept = seen.update(
         state=answer.state,
         evidence=answer.evidence,
         refusal=answer.refusal,
+        doubted_at=None,
     )
     if not (kept and changed):
         return

@@ -10,7 +10,7 @@ from builds.models import Build
 from builds.signals import builds_ended
 from indexes.models import Project
 from indexes.signals import releases_added
-from portal.requests import dispatch
+from portal import dispatch
 from portal.requests.models import Request
 from portal.requests.services import note_builds
 

@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 from indexes.models import Project
 from portal.accounts.models import User
 from portal.consent.models import Consent, Refusal
-from portal.ownership.services import proofs_that_count
+from portal.ownership.owners import proofs_that_count
 from portal.requests.models import Request
 
 SHOWN = 50

@@ -355,10 +355,13 @@ AFFINEUR_FARM_RETRIES = 5
 # Times in a minute that upstream is asked for projects we have never seen: for all visitors
 # together, and for each person who is signed in.
 AFFINEUR_LOOKUPS_PER_MINUTE = 30
-# What an organisation may use, unless staff gave it quotas of its own: builds in progress, and
-# CPU-hours in a calendar month (UTC).
+# What an organisation may use, unless staff gave it quotas of its own: builds in progress,
+# CPU-hours in a calendar month (UTC), and bytes of wheels that are kept.
 AFFINEUR_ORGANISATION_BUILDS = int(os.environ.get("AFFINEUR_ORGANISATION_BUILDS", "200"))
 AFFINEUR_ORGANISATION_CPU_HOURS = int(os.environ.get("AFFINEUR_ORGANISATION_CPU_HOURS", "100"))
+AFFINEUR_ORGANISATION_STORAGE = int(
+    os.environ.get("AFFINEUR_ORGANISATION_STORAGE", str(20 * 1024**3))
+)
 # Reports to moderators taken in an hour: of each person who is signed in, and of all visitors
 # together.
 AFFINEUR_REPORTS_PER_HOUR = 20
@@ -398,7 +401,7 @@ _PROOFS = [
 AFFINEUR_PROOF_POLICY = {"build": _PROOFS, "publish": _PROOFS, "speak": _PROOFS}
 # Seconds after which it is looked again whether a proof still holds.
 AFFINEUR_PROOF_RECHECK_SECONDS = int(os.environ.get("AFFINEUR_PROOF_RECHECK_SECONDS", "86400"))
-# Days for which a suspended consent's wheels stay listed, for its people to prove it again.
+# Days after which a suspended consent's wheels, off the listings at once, are withdrawn.
 AFFINEUR_SUSPENSION_GRACE_DAYS = int(os.environ.get("AFFINEUR_SUSPENSION_GRACE_DAYS", "30"))
 # How many of a project's proven owners have to say yes before a consent holds; 0 means all. The
 # owners of a project can want more of them, and none can want fewer than another.

@@ -31,11 +31,12 @@ from portal.consent.agreements import (
     to_read_again,
     with_hash,
 )
+from portal.consent.as_code import FileScope, scope_in_file
 from portal.consent.licences import LicenceSeen, licence_seen
 from portal.consent.licensing import judge
 from portal.consent.models import Afterwards, AskedBy, Capacity, Consent
 from portal.consent.organisation import organisation_of
-from portal.consent.owners import owners_of, owners_wanted, parties_of, say_yes
+from portal.consent.owners import owners_wanted, parties_of, say_yes
 from portal.consent.reach import reach_of
 from portal.consent.services import (
     change_scope,
@@ -46,8 +47,9 @@ from portal.consent.services import (
     revoke_consent,
 )
 from portal.consent.states import MAY, Act, Ground, State
-from portal.consent.suspension import approve, object_to, pause, relent, resume
-from portal.errors import LicenceNeeded, LicenceRefused
+from portal.consent.suspension import approve, object_to, pause, relent, resume, what_of_wheels
+from portal.errors import InvalidConsent, LicenceNeeded, LicenceRefused
+from portal.ownership.owners import owners_of
 from portal.ownership.policy import Say
 from portal.ownership.services import has_proof
 from portal.requests.services import demand
@@ -94,8 +96,18 @@ class ScopeForm(forms.Form):
         help_text="Midnight UTC; you are reminded a month before. Empty: until you take it back.",
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    why_wider = forms.CharField(
+        label="Why it is wider than the file says",
+        required=False,
+        max_length=500,
+        help_text="Needed only where it is; public, in the ledger.",
+    )
+
+    def __init__(self, *args: Any, said: FileScope | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.said = said
+        if said is None:
+            del self.fields["why_wider"]
         self.fields["targets"].choices = [  # type: ignore[attr-defined]  # it is the one above
             (name, target_in_words(name)) for name in settings.AFFINEUR_TARGETS
         ]
@@ -130,11 +142,12 @@ class ScopeForm(forms.Form):
             "targets": chosen["targets"],
             "asked_by": chosen["asked_by"],
             "expires_at": chosen["expires_on"],
+            "why_wider": chosen.get("why_wider", ""),
         }
 
     @property
     def scope_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in ScopeForm.base_fields]
+        return [self[name] for name in ScopeForm.base_fields if name in self.fields]
 
     @property
     def has_scope_errors(self) -> bool:
@@ -263,21 +276,28 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
         return redirect("web:prove", project.name)
     agreements = needed_for(Channel)
     seen = licence_seen(project)
+    said = scope_in_file(project, at=now)
     if request.method == "POST":
-        form = ConsentForm(request.POST, agreements=agreements)
+        form = ConsentForm(request.POST, agreements=agreements, said=said)
         if form.is_valid():
             try:
                 given = _give(form, user, project, seen, now)
             except (LicenceNeeded, LicenceRefused) as error:
                 form.add_error("licence_expression", str(error))
+            except InvalidConsent as error:
+                form.add_error(error.field if error.field in form.fields else None, str(error))
             else:
                 messages.success(request, _thanks(given, now))
                 return redirect("web:consent", given.pk)
     else:
-        first = {"publish": "on", "covers_new_releases": "on", "asked_by": AskedBy.ANYONE.value}
-        form = ConsentForm(
-            agreements=agreements, initial=first | {"licence_expression": seen.expression}
-        )
+        first = {
+            "publish": "on" if said is None or Channel.PUBLISH in said.channels else "",
+            "covers_new_releases": "on",
+            "asked_by": AskedBy.ANYONE.value,
+            "specifiers": said.specifiers if said else "",
+            "licence_expression": seen.expression,
+        }
+        form = ConsentForm(agreements=agreements, said=said, initial=first)
     context = {
         "project": project,
         "proof": proof,
@@ -306,7 +326,6 @@ def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
     context = {
         "consent": found,
         "texts": [(each, with_hash(each["sha256"])) for each in found.agreements],
-        "is_held": found.holds.filter(lifted_at=None).exists(),
         "again": to_read_again(found.agreements, all_agreements()),
         "licence": judge(found.licence_expression) if found.licence_expression else None,
         "state": state,
@@ -349,17 +368,25 @@ def scope(request: HttpRequest, consent_id: UUID) -> HttpResponse:
     """Another scope for the same consent, on the agreements that were accepted."""
     now = timezone.now()
     found = _consent(request, consent_id)
-    form = ScopeForm(request.POST if request.method == "POST" else None, initial=_scope_of(found))
+    form = ScopeForm(
+        request.POST if request.method == "POST" else None,
+        initial=_scope_of(found),
+        said=scope_in_file(found.project, at=now),
+    )
     if request.method == "POST" and form.is_valid():
-        changed = change_scope(
-            consent=found,
-            user=account(request),
-            channels=found.channels,
-            at=now,
-            **form.scope,
-        )
-        messages.success(request, f"The consent for {found.project.name} has its new scope.")
-        return redirect("web:consent", changed.pk)
+        try:
+            changed = change_scope(
+                consent=found,
+                user=account(request),
+                channels=found.channels,
+                at=now,
+                **form.scope,
+            )
+        except InvalidConsent as error:
+            form.add_error(error.field if error.field in form.fields else None, str(error))
+        else:
+            messages.success(request, f"The consent for {found.project.name} has its new scope.")
+            return redirect("web:consent", changed.pk)
     context = {"consent": found, "form": form, "reach": reach_of(found, at=now)}
     return render(request, "web/scope.html", context, status=400 if form.errors else 200)
 
@@ -415,8 +442,7 @@ def _object(found: Consent, user: User, reason: str, at: datetime) -> str:
     held = object_to(consent=found, user=user, reason=reason, at=at)
     return (
         f"Your objection suspends it. {_count(held.builds_cancelled, 'build')} cancelled or"
-        f" stopped. The wheels stay listed until {held.grace_until:%Y-%m-%d}, and leave the index"
-        " then unless the owners agree. The way back: take the objection back here."
+        f" stopped. {what_of_wheels(held)} The way back: take the objection back here."
     )
 
 
@@ -480,6 +506,7 @@ def _scope_of(given: Consent) -> dict[str, Any]:
         "targets": given.targets,
         "asked_by": given.asked_by,
         "expires_on": given.expires_at.date() if given.expires_at else None,
+        "why_wider": given.from_file.get("why_wider", ""),
     }
 
 

@@ -14,9 +14,9 @@ from indexes.domain.names import parse_project_name
 from indexes.models import File, Project
 from portal.consent.models import KeptSource
 from portal.consent.refusals import standing_refusal
-from portal.consent.services import live_consents, unended_consents
+from portal.consent.services import held_back_consents, live_consents
 from portal.moderation.files import may_yank
-from portal.moderation.holds import is_suspended
+from portal.moderation.holds import takes_no_consent
 from portal.ownership.services import has_proof
 from portal.requests.services import demand
 from portal.web.addresses import file_url, overlay_url
@@ -39,8 +39,8 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
         "matrix": matrix_of(covered, opened=request.GET.get("minor", "")),
         "statuses": list(CellStatus),
         "consents": live_consents(project, at=now),
-        "is_suspended": is_suspended(project),
-        "held_back": unended_consents(project, at=now),
+        "takes_no_consent": takes_no_consent(project),
+        "held_back": held_back_consents(project, at=now),
         "no": standing_refusal(project),
         "demand": demand(project),
         "install": _install(project, covered),

@@ -16,13 +16,13 @@ from django.views.decorators.http import require_http_methods
 from portal.ownership.methods import METHODS, method_named
 from portal.ownership.methods.base import ProofMethod
 from portal.ownership.models import Proof, ProofState
+from portal.ownership.owners import proofs_that_count
 from portal.ownership.policy import Say
 from portal.ownership.services import (
     check_proof,
     enough_with,
     has_proof,
     instructions,
-    proofs_that_count,
 )
 from portal.ownership.services import prove as start
 from portal.web.lookup import find_project

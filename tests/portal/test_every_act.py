@@ -120,8 +120,11 @@ class Model:
             if yes.project == project and yes.covers(version, target, at)
         ]
 
-    def may_be_listed(self, filename: str, at: datetime) -> bool:
-        """A live consent covers it; or those that did have ended without its being taken back."""
+    def may_be_listed(self, filename: str) -> bool:
+        """Some consent that covered it is not suspended, and did not end with its being withdrawn.
+
+        A pause is no suspension: a paused consent is still a consent.
+        """
         project, version, target, _ = self.published[filename]
         ever = [
             yes
@@ -132,8 +135,7 @@ class Model:
             and target in yes.targets
         ]
         return any(
-            yes.covers(version, target, at) or not (yes.revoked_at and yes.is_withdrawing)
-            for yes in ever
+            not (yes.revoked_at and yes.is_withdrawing) and yes.held <= {"pause"} for yes in ever
         )
 
 
@@ -423,7 +425,7 @@ class EveryAct(RuleBasedStateMachine):
     def nothing_is_listed_that_was_taken_back_or_hidden_upstream(self):
         for file in File.objects.on_pages().select_related("project"):
             told = self.model.told[file.project.name]
-            assert self.model.may_be_listed(file.filename, self.now)
+            assert self.model.may_be_listed(file.filename)
             assert told.status not in {ProjectStatus.DELETED, ProjectStatus.QUARANTINED}
             assert file.version in told.versions
             if file.version in told.yanked:

@@ -6,7 +6,7 @@ from datetime import datetime
 from indexes.models import Project
 from portal.accounts.models import ApiToken, User
 from portal.consent.models import Consent
-from portal.consent.services import live_consents
+from portal.consent.services import live_consents, unended_consents
 from portal.ledger.services import record
 from portal.moderation.actions.base import Action, Effects, counted
 from portal.moderation.actions.names import ActionName
@@ -38,7 +38,8 @@ class BanAccount(Action):
             f"{counted(tokens, 'token')} for the API can do nothing.",
             (
                 f"{counted(consents, 'consent')} of theirs will be suspended. Nothing new is built"
-                " under it, and wheels that were published stay listed."
+                " under it, and wheels that no other consent covers leave the listings; lock files"
+                " that name them still resolve."
             ),
         ]
 
@@ -48,7 +49,7 @@ class BanAccount(Action):
         _record(ban, "account-banned", at=at)
         User.objects.filter(pk=account.pk).update(is_active=False)
         for project in _projects(account):
-            given = Consent.objects.filter(project=project, user=account, revocation=None)
+            given = unended_consents(project, at=at).filter(user=account)
             consents = list(given.order_by("given_at", "pk"))
             hold(decision, project=project, consents=consents, is_whole=False, at=at)
         return {"account": account.pk}

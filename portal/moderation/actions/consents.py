@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from builds.domain.states import LIVE
 from builds.models import Build
 from portal.consent.models import Consent
-from portal.consent.services import live_consents
+from portal.consent.services import live_consents, unended_consents
 from portal.moderation.actions.base import Action, Effects, counted
 from portal.moderation.actions.names import ActionName
 from portal.moderation.holds import hold, lift, open_holds
@@ -37,7 +37,10 @@ class SuspendConsents(Action):
                 f"Of {counted(builds, 'build')} that wait or run, those that no other consent"
                 " covers are cancelled."
             ),
-            "Wheels that were published stay listed.",
+            (
+                "Wheels that no other consent covers leave the listings, until it is undone; lock"
+                " files that name them still resolve."
+            ),
         ]
         if case.consent is None:
             sentences.append(f"No new consent for {case.project} is taken until it is undone.")
@@ -46,12 +49,11 @@ class SuspendConsents(Action):
     def carry_out(self, decision: Decision, *, at: datetime) -> Effects:
         case = decision.case
         project = case.project
-        # Those too that do not hold now: they might again.
-        consents = Consent.objects.filter(project=project, revocation=None)
         return hold(
             decision,
             project=project,
-            consents=_of_case(consents, case),
+            # Those too that do not hold now: they might again.
+            consents=_of_case(unended_consents(project, at=at), case),
             is_whole=case.consent is None,
             at=at,
         )

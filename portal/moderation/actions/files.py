@@ -146,12 +146,32 @@ def _named(standings: Collection[list[str]]) -> FileQuerySet:
 
 def _put_back(decision: Decision, *, only: Q, at: datetime) -> None:
     """As they stood before; `only` are those that nobody has decided about since."""
+    over = _over(decision)
     alike: dict[tuple[str, str], _Standings] = defaultdict(list)
-    for row in decision.effects["files"]:
+    for found in decision.effects["files"]:
+        row = _without(found, over)
         alike[row[1], row[2]].append(row)
     for (standing, reason), rows in alike.items():
         before = Standing(standing) if standing else None
         decide(files=_named(rows).filter(only), decision=before, reason=reason, at=at)
+
+
+def _over(decision: Decision) -> dict[str, _Standings]:
+    """By their reasons, what other decisions found that were undone since."""
+    others = Decision.objects.filter(case__project=decision.case.project_id)
+    others = others.exclude(pk=decision.pk).filter(effects__has_key="files")
+    of_files = [each for each in others if each.action != ActionName.RESTORE_FILES]
+    stand = {_reason(each) for each in of_files if each.ended_at is None}
+    found = {_reason(each): each.effects["files"] for each in of_files}
+    return {reason: before for reason, before in found.items() if reason not in stand}
+
+
+def _without(row: list[str], over: dict[str, _Standings]) -> list[str]:
+    """How a file would have stood if those decisions had never been."""
+    left = dict(over)
+    while found := [before for before in left.pop(row[2], []) if before[0] == row[0]]:
+        row = found[0]
+    return row
 
 
 def _reason(decision: Decision) -> str:

@@ -99,7 +99,7 @@ class ActionsToken(Lasting):
         try:
             now = newest_publisher(proof.project)
         except NoAttestation as error:
-            return lapsed(proof, str(error))
+            return lapsed(proof, str(error), is_doubtful=True)
         if (now.repository_id, now.owner_id) == before:
             return Answer(ProofState.PROVEN, evidence=proof.evidence)
         return lapsed(

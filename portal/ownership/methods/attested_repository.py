@@ -19,6 +19,10 @@ class NotConvinced(Exception):
     """It is not shown; the message says why and what to do."""
 
 
+class NotShown(NotConvinced):
+    """There was nothing to see, which may be a fault of who was asked."""
+
+
 class AttestedRepository(SeenAtOnce):
     name = "attested-repository"
     label = "Your role on the repository that publishes it"
@@ -49,7 +53,7 @@ class AttestedRepository(SeenAtOnce):
         try:
             seen = _look(proof)
         except NotConvinced as error:
-            return lapsed(proof, str(error))
+            return lapsed(proof, str(error), is_doubtful=isinstance(error, NotShown))
         return Answer(ProofState.PROVEN, evidence=proof.evidence | seen)
 
 
@@ -69,7 +73,7 @@ def _look(proof: Proof) -> dict[str, Any]:
         _hold_against(repository, publisher)
         seen = role_on(repository, login=login, token=token.token)
     except (NoAttestation, NotSeen) as error:
-        raise NotConvinced(
+        raise NotShown(
             f"{error}. It is your turn: sign in with GitHub as somebody who administers or"
             " maintains the repository, or choose another way."
             if isinstance(error, NotSeen)

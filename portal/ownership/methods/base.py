@@ -78,6 +78,8 @@ class Answer:
     expires_at: datetime | None = None
     """Until when what is missing can be brought."""
     spent: Spent | None = None
+    is_doubtful: bool = False
+    """Whether a lapse may be a fault of who was asked: it counts once it is seen again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,5 +190,7 @@ def refused(proof: Proof, refusal: str) -> Answer:
     return Answer(ProofState.REFUSED, refusal=refusal, evidence=proof.evidence)
 
 
-def lapsed(proof: Proof, refusal: str) -> Answer:
-    return Answer(ProofState.LAPSED, refusal=refusal, evidence=proof.evidence)
+def lapsed(proof: Proof, refusal: str, *, is_doubtful: bool = False) -> Answer:
+    return Answer(
+        ProofState.LAPSED, refusal=refusal, evidence=proof.evidence, is_doubtful=is_doubtful
+    )

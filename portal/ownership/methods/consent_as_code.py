@@ -30,6 +30,10 @@ class NotSaid(Exception):
     """The newest sdist does not say it; the message says what it lacks."""
 
 
+class NotRead(NotSaid):
+    """It could not be read, which may be a fault of who serves it."""
+
+
 class ConsentAsCode(SeenAtOnce):
     name = "consent-as-code"
     label = "A table in the source distribution"
@@ -52,7 +56,7 @@ class ConsentAsCode(SeenAtOnce):
         try:
             return Answer(ProofState.PROVEN, evidence=proof.evidence | _said(proof, at))
         except NotSaid as error:
-            return lapsed(proof, str(error))
+            return lapsed(proof, str(error), is_doubtful=isinstance(error, NotRead))
 
 
 def _said(proof: Proof, at: datetime) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def _said(proof: Proof, at: datetime) -> dict[str, Any]:
     try:
         pyproject = texts_of(file, upstream).pyproject
     except (UnreadableSdist, UpstreamInvalid) as error:
-        raise NotSaid(f"{file.filename} cannot be read: {error}.") from error
+        raise NotRead(f"{file.filename} cannot be read: {error}.") from error
     table = affineur_table(pyproject)
     if table is None or "consent" not in table:
         raise NotSaid(

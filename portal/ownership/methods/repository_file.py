@@ -100,7 +100,8 @@ class RepositoryFile(Lasting):
         try:
             repository = find_repository(name)
         except NotSeen:
-            return lapsed(proof, f"There is no repository {name} any more: prove it another way.")
+            gone = f"There is no repository {name} any more: prove it another way."
+            return lapsed(proof, gone, is_doubtful=True)
         if (repository.id, repository.owner_id) == before:
             return Answer(ProofState.PROVEN, evidence=proof.evidence)
         return lapsed(

@@ -58,4 +58,6 @@ class UpstreamRoles(SeenAtOnce):
             proof,
             f"{account} has no role in {proof.project} upstream any more. If that is a mistake,"
             " an owner can add the account there again; we look once a day.",
+            # Nobody at all has no project upstream.
+            is_doubtful=not roles.of,
         )

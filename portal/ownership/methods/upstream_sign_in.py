@@ -70,6 +70,7 @@ class UpstreamSignIn(SeenAtOnce):
             proof,
             f"{name} has no role in {proof.project} upstream any more. If that is a mistake, an"
             " owner can add the account there again; we look once a day.",
+            is_doubtful=not roles.of,
         )
 
 

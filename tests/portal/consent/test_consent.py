@@ -386,7 +386,7 @@ class TestTakingBack:
     ):
         for build in ask(stranger, "", targets=[]).builds.all():
             publish(build)
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(7):
             preview_revocation(given, at=LATER)
 
     def test_the_ledger_holds_after_all_of_it(self, given, stranger):

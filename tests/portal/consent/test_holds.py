@@ -117,6 +117,17 @@ class TestPause:
         with pytest.raises(ConsentStands, match="paused"):
             pause(consent=given_consent, user=maintainer, reason="", at=LATER)
 
+    def test_its_wheels_can_be_withdrawn_after_it_came_back(
+        self, given_consent, maintainer, stranger
+    ):
+        file = publish(ask(stranger).builds.get())
+        pause(consent=given_consent, user=maintainer, reason="", at=LATER)
+        resume(consent=given_consent, user=maintainer, at=LATER)
+        terms = {"afterwards": "withdraw", "reason": ""}
+        done = revoke_consent(consent=given_consent, user=maintainer, at=LATER, **terms)
+        file.refresh_from_db()
+        assert (done.files_withdrawn, file.standing) == (1, Standing.WITHDRAWN)
+
     def test_only_its_people_pause(self, given_consent, stranger):
         with pytest.raises(NotYourConsent, match="paused by a proven owner"):
             pause(consent=given_consent, user=stranger, reason="", at=LATER)
@@ -184,7 +195,31 @@ class TestObjection:
         assert relent(consent=given_consent, user=owner, at=LATER).state is State.OBJECTED
         assert relent(consent=given_consent, user=third, at=LATER).state is State.LIVE
 
-    def test_its_wheels_leave_when_the_grace_ends_and_come_back(
+    def test_its_wheels_are_listed_again_while_it_is_only_paused(
+        self, given_consent, maintainer, owner, stranger
+    ):
+        file = publish(ask(stranger).builds.get())
+        pause(consent=given_consent, user=maintainer, reason="", at=LATER)
+        object_to(consent=given_consent, user=owner, reason="", at=LATER)
+        file.refresh_from_db()
+        assert file.standing == Standing.WITHDRAWN
+        relent(consent=given_consent, user=owner, at=LATER)
+        file.refresh_from_db()
+        assert (file.standing, state(given_consent)) == (Standing.LISTED, State.PAUSED)
+
+    def test_one_that_waits_for_others_takes_off_nothing_that_it_never_listed(
+        self, given_consent, maintainer, docopt, owner, stranger
+    ):
+        file = publish(ask(stranger).builds.get())
+        terms = {"afterwards": "keep", "reason": "", "at": LATER}
+        revoke_consent(consent=given_consent, user=maintainer, **terms)
+        set_threshold(user=owner, project=docopt, owners=0, at=LATER)
+        object_to(consent=consent(maintainer, docopt, at=LATER), user=owner, reason="", at=LATER)
+        end_graces(at=LATER + timedelta(days=99))
+        file.refresh_from_db()
+        assert file.standing == Standing.LISTED
+
+    def test_its_wheels_are_withdrawn_when_the_grace_ends_and_come_back(
         self, given_consent, owner, stranger, settings
     ):
         settings.AFFINEUR_SUSPENSION_GRACE_DAYS = 10

@@ -8,13 +8,16 @@ from django.db import IntegrityError, transaction
 from builds.domain.states import BuildState
 from builds.models import Build
 from builds.services.permits import live_permit
-from indexes.domain.status import Standing
+from indexes.domain.status import Decision, Standing
 from indexes.models import File
+from indexes.services.pages import stale_pages
+from indexes.services.standing import decide
 from portal.consent.models import Consent, Revocation, Suspension
 from portal.consent.services import live_consents, preview_revocation, revoke_consent
-from portal.consent.suspension import end_graces
+from portal.consent.suspension import end_graces, pause
 from portal.consent.tasks import end_those_over
 from portal.ledger.models import Entry
+from portal.moderation.files import yank_file
 from portal.ownership.announcements import Announcement, Topic
 from portal.ownership.models import Proof, ProofState
 from portal.ownership.services import recheck_proofs
@@ -121,7 +124,9 @@ def test_everybody_is_told_what_happened_and_whose_turn_it_is(
     assert [one.topic for one in told] == [Topic.PROOF_LAPSED, Topic.CONSENT_SUSPENDED]
     assert told[1].people == (maintainer,)
     assert "Nothing new is built" in told[1].text
-    assert "until 2026-03-31, and nothing is deleted" in told[1].text
+    assert "left the listings at once" in told[1].text
+    assert "nothing is deleted" in told[1].text
+    assert "if it does not by 2026-03-31, they are withdrawn" in told[1].text
     assert "prove the project again" in told[1].text
     lose()
     assert len(told) == 2
@@ -172,24 +177,72 @@ def test_another_proof_restores_it_too(given, maintainer, docopt, administrator,
     assert Proof.objects.filter(state=ProofState.LAPSED).count() == 1
 
 
-def test_what_is_published_stays_for_the_grace_and_comes_back(
+def test_what_is_published_leaves_the_listings_at_once_and_comes_back(
     *, given, docopt, stranger, lose, regain, told
 ):
     request(stranger, docopt)
     file = publish(Build.objects.filter(target=CP313).get())
     lose()
-    end_graces(at=LATER + GRACE - timedelta(seconds=1))
-    assert File.objects.get().standing == Standing.LISTED
-    assert end_graces(at=LATER + GRACE) == 1
-    file.refresh_from_db()
-    assert file.standing == Standing.WITHDRAWN
-    assert "while the consent for it is suspended" in file.standing_reason
+    assert stands(file) == (Standing.WITHDRAWN, "")
+    assert "Not listed while the consent for it is suspended, since 2026-03-01" in reason(file)
+    assert File.objects.downloadable().get() == file
+    assert Entry.objects.get(verb="consent-suspended").facts["files_withheld"] == 1
+    regain(LATER + timedelta(hours=1))
+    assert stands(file) == (Standing.LISTED, "")
+    lose(LATER + timedelta(hours=2))
+    end_graces(at=LATER + GRACE + timedelta(hours=2, seconds=-1))
+    assert stands(file) == (Standing.WITHDRAWN, "")
+    assert end_graces(at=LATER + GRACE + timedelta(hours=2)) == 1
+    assert stands(file) == (Standing.WITHDRAWN, "withdrawn")
     assert told[-1].topic == Topic.GRACE_ENDED
-    assert "wheels (1) left the index" in told[-1].text
+    assert "wheels (1) are withdrawn" in told[-1].text
     assert end_graces(at=LATER + GRACE + GRACE) == 0
+    regain(LATER + GRACE + timedelta(hours=3))
+    assert stands(file) == (Standing.LISTED, "")
+
+
+def test_what_was_decided_of_a_wheel_meanwhile_holds_after(
+    given, maintainer, docopt, stranger, *, lose, regain
+):
+    """A yank before, one during, and the end of a withdrawal: none is lost, and none lists."""
+    request(stranger, docopt)
+    yanked, withdrawn = (publish(build) for build in Build.objects.order_by("target"))
+    yank_file(user=maintainer, file=yanked, reason="bad", rebuild=False, at=AT)
+    decide(files=of(withdrawn), decision=Decision.WITHDRAWN, reason="waits for source", at=AT)
+    lose()
+    decide(files=of(withdrawn), decision=None, reason="", at=LATER)
+    assert (stands(yanked)[0], stands(withdrawn)[0]) == (Standing.WITHDRAWN, Standing.WITHDRAWN)
+    decide(files=of(withdrawn), decision=Decision.YANKED, reason="bad, too", at=LATER)
+    end_graces(at=LATER + GRACE)
     regain(LATER + GRACE + timedelta(hours=1))
+    assert (stands(yanked)[0], stands(withdrawn)[0]) == (Standing.YANKED, Standing.YANKED)
+
+
+def test_pages_of_the_index_follow_and_a_lock_file_still_resolves(
+    given, docopt, stranger, client, lose
+):
+    request(stranger, docopt)
+    file = publish(Build.objects.filter(target=CP313).get())
+    decide(files=of(file), decision=None, reason="", at=AT)
+    html = {"accept": "text/html"}
+    assert file.filename in client.get("/simple/docopt/", headers=html).text
+    lose()
+    assert file.filename not in client.get("/simple/docopt/", headers=html).text
+    docopt.refresh_from_db()
+    assert stale_pages(project=docopt) == []
+
+
+def of(file):
+    return File.objects.filter(pk=file.pk)
+
+
+def stands(file):
     file.refresh_from_db()
-    assert file.standing == Standing.LISTED
+    return file.standing, file.decision
+
+
+def reason(file):
+    return of(file).get().standing_reason
 
 
 def test_wheels_of_another_consent_stay(given, stranger, docopt, administrator, lose):
@@ -197,7 +250,9 @@ def test_wheels_of_another_consent_stay(given, stranger, docopt, administrator, 
     publish(Build.objects.filter(target=CP313).get())
     lose()
     prove(stranger, docopt, administrator, at=LATER)
-    consent(stranger, docopt, at=LATER)
+    theirs = consent(stranger, docopt, at=LATER)
+    assert File.objects.get().standing == Standing.LISTED
+    pause(consent=theirs, user=stranger, reason="", at=LATER)
     assert end_graces(at=LATER + GRACE) == 1
     assert File.objects.get().standing == Standing.LISTED
 
@@ -206,7 +261,7 @@ def test_it_can_be_taken_back_while_it_is_suspended(given, maintainer, docopt, s
     request(stranger, docopt)
     publish(Build.objects.filter(target=CP313).get())
     lose()
-    assert preview_revocation(given, at=LATER).wheels_listed == 1
+    assert preview_revocation(given, at=LATER).wheels_listed == 0
     revoke_consent(consent=given, user=maintainer, afterwards="withdraw", reason="", at=LATER)
     assert File.objects.get().standing == Standing.WITHDRAWN
     assert Revocation.objects.count() == 1

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from builds.domain.states import BuildState
+from builds.models import Permit
 from indexes.models import File, Project
 from portal.accounts.models import User
 from portal.moderation.apps import MODERATORS
@@ -39,11 +40,13 @@ def cat(db) -> User:
 
 @pytest.fixture
 def files(docopt: Project, proof) -> list[File]:
-    """Two wheels of docopt, listed."""
-    return [
+    """Two wheels of docopt, listed, whose permit is over."""
+    files = [
         publish(make_build(docopt, "0.6.2", target, at=AT, state=BuildState.PUBLISHED))
         for target in (CP313, CP312)
     ]
+    Permit.objects.filter(origin="scene").update(revoked_at=AT)
+    return files
 
 
 @pytest.fixture

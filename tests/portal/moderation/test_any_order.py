@@ -12,6 +12,7 @@ from indexes.models import File
 from portal.accounts.models import User
 from portal.audit.verify import database_mismatches
 from portal.consent.models import Consent
+from portal.consent.services import live_consents
 from portal.errors import PortalError
 from portal.moderation import services
 from portal.moderation.actions.catalogue import fitting
@@ -63,6 +64,8 @@ def verify(given_: Consent, maintainer) -> None:
     is_held = ConsentHold.objects.filter(consent=given_, lifted_at=None).exists()
     live = Permit.objects.filter(origin=str(given_.pk), revoked_at=None)
     assert live.count() == (0 if is_held else 1)
+    assert live_consents(given_.project, at=AT).exists() is not is_held
+    assert not (is_held and File.objects.on_pages())
     maintainer.refresh_from_db()
     assert maintainer.is_active != Ban.objects.filter(lifted_at=None).exists()
     done = Decision.objects.filter(carried_out_at__isnull=False)

@@ -12,8 +12,10 @@ from indexes.models import File
 from portal.accounts.scopes import Scope
 from portal.accounts.services import authenticate_token, issue_token, may_act
 from portal.audit.verify import database_mismatches
-from portal.consent.services import revoke_consent
-from portal.consent.suspension import hold_to_proofs
+from portal.consent.models import Suspension
+from portal.consent.services import consent_state, live_consents, revoke_consent
+from portal.consent.states import State
+from portal.consent.suspension import hold_to_proofs, object_to, pause, relent
 from portal.errors import (
     AnotherModeratorNeeded,
     AppealedAlready,
@@ -46,7 +48,7 @@ from portal.moderation.proceedings import APPEAL_WITHIN, DUE_WITHIN, CaseKind
 from portal.notices.models import Notice
 from portal.notices.services import path_of
 from portal.ownership.models import Proof, ProofState
-from tests.portal.people import AT, LATER, add_factor, consent, live_permits, make_user
+from tests.portal.people import AT, LATER, add_factor, consent, live_permits, make_user, prove
 from tests.portal.web.scenes import make_build
 
 AFTER = AT + APPEAL_WITHIN + timedelta(days=1)
@@ -260,8 +262,8 @@ def test_an_undo_leaves_what_was_decided_since(case_about, files, ann, ben):
     assert files[0].standing == "quarantined"
     services.undo(case=stronger, by=ben, reason="No.", at=LATER)
     files[0].refresh_from_db()
-    # As it stood before that decision: the yank was there.
-    assert files[0].standing == "yanked"
+    # Not as it stood before that decision: the yank was undone since.
+    assert files[0].standing == "listed"
 
 
 def test_restoring_takes_back_what_moderators_decided_and_nothing_else(
@@ -331,6 +333,49 @@ def test_suspended_consents_issue_nothing_and_come_back_as_they_were(
     services.undo(case=case, by=ben, reason="Settled.", at=LATER)
     assert [one.specifiers for one in live_permits(docopt)] == [">=0.6"]
     assert live_permits(docopt)[0].origin == str(given.pk)
+
+
+def test_suspended_consents_list_nothing_until_the_case_is_undone(
+    case_about, files, *, docopt, proof, maintainer, ann, ben
+):
+    given = consent(maintainer, docopt)
+    case = case_about(given)
+    decided(case, ann, "suspend-consents")
+    assert not File.objects.on_pages().exists()
+    assert File.objects.downloadable().count() == len(files)
+    assert not live_consents(docopt, at=LATER).exists()
+    assert consent_state(given, at=LATER) is State.HELD
+    assert Suspension.objects.get().grace_until is None
+    services.undo(case=case, by=ben, reason="Settled.", at=LATER)
+    assert File.objects.on_pages().count() == len(files)
+    assert live_consents(docopt, at=LATER).get() == given
+
+
+def test_who_gave_what_is_suspended_gives_no_other_one_beside_it(
+    case_about, *, docopt, proof, maintainer, stranger, administrator, ann
+):
+    decided(case_about(consent(maintainer, docopt)), ann, "suspend-consents")
+    with pytest.raises(ConsentsSuspended), transaction.atomic():
+        consent(maintainer, docopt, at=LATER, specifiers=">=0.6.2")
+    prove(stranger, docopt, administrator)
+    assert consent(stranger, docopt, at=LATER)
+
+
+def test_a_pause_and_an_objection_outlast_what_moderators_hold(
+    case_about, files, *, docopt, proof, maintainer, stranger, administrator, ann, ben
+):
+    given = consent(maintainer, docopt)
+    prove(stranger, docopt, administrator)
+    case = case_about(given)
+    decided(case, ann, "suspend-consents")
+    pause(consent=given, user=maintainer, reason="", at=LATER)
+    object_to(consent=given, user=stranger, reason="", at=LATER)
+    services.undo(case=case, by=ben, reason="Settled.", at=LATER)
+    assert consent_state(given, at=LATER) is State.OBJECTED
+    assert not File.objects.on_pages().exists()
+    relent(consent=given, user=stranger, at=LATER)
+    assert File.objects.on_pages().count() == len(files)
+    assert not live_permits(docopt)
 
 
 def test_no_new_consent_is_taken_for_a_suspended_project(

@@ -40,7 +40,7 @@ from portal.notices.services import (
     wait_after,
 )
 from portal.notices.signing import signature_headers
-from portal.ownership.models import Proof
+from portal.ownership.models import Proof, ProofState
 from portal.requests.services import make_request
 from tests.portal.people import AT, CP313, LATER, consent, prove, publish
 
@@ -108,6 +108,28 @@ def build_for(project, user) -> Build:
 
 
 # Who is told.
+
+
+@pytest.mark.parametrize(
+    ("methods", "is_told"),
+    [
+        (["upstream-roles"], False),
+        (["upstream-roles", "consent-as-code"], False),
+        (["upstream-roles", "attested-repository"], True),
+        (["release-challenge"], True),
+    ],
+)
+def test_owners_are_those_whose_proofs_are_enough(docopt, stranger, methods, is_told):
+    for method in methods:
+        Proof.objects.create(
+            user=stranger,
+            project=docopt,
+            method=method,
+            state=ProofState.PROVEN,
+            created_at=AT,
+            proven_at=AT,
+        )
+    assert notify(kind=Kind.CONSENT_GIVEN, project=docopt, about={}, at=AT) == is_told
 
 
 def test_owners_are_told_unless_others_are_named(docopt, proof, maintainer, stranger):

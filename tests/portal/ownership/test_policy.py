@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.ownership.methods import METHODS
+from portal.ownership.owners import policy
 from portal.ownership.policy import InvalidPolicy, Policy, Say, Strength, parse_policy
-from portal.ownership.services import policy
 
 NAMES = list("abcdef")
 names = st.frozensets(st.sampled_from(NAMES))

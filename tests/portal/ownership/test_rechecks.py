@@ -138,6 +138,34 @@ class TestEachGround:
         github.take("/repos/docopt/docopt")
         assert "no repository docopt/docopt" in again(proof).refusal
 
+    @pytest.mark.parametrize("method", ["upstream-roles", "staff-review", "repository-file"])
+    def test_a_doubtful_answer_is_seen_twice(
+        self, *, maintainer, docopt, administrator, github, told, method
+    ):
+        """Nobody has a role, or no repository is there: that may be a fault of who was asked."""
+        proof = review(maintainer, docopt, administrator)
+        repository = {"repository": "docopt/docopt", "repository_id": "1001", "owner_id": "501"}
+        evidence = {"account": "alice"} | repository | proof.evidence
+        Proof.objects.filter(pk=proof.pk).update(method=method, evidence=evidence)
+
+        def vanish(*, is_gone: bool) -> None:
+            github.roles("docopt", **({} if is_gone else {"alice": "Owner"}))
+            github.repository("docopt/docopt", 1001, 501)
+            if is_gone:
+                github.take("/repos/docopt/docopt")
+
+        vanish(is_gone=True)
+        assert again(proof, AT).state == ProofState.PROVEN
+        assert again(proof, LATER - timedelta(seconds=1)).state == ProofState.PROVEN
+        vanish(is_gone=False)
+        assert (again(proof, LATER).state, proof.doubted_at) == (ProofState.PROVEN, None)
+        vanish(is_gone=True)
+        assert again(proof, LATER).state == ProofState.PROVEN
+        assert told == []
+        recheck_due(at=LATER + timedelta(hours=1))
+        proof.refresh_from_db()
+        assert (proof.state, proof.doubted_at) == (ProofState.LAPSED, None)
+
     def test_a_table_that_the_next_sdist_drops(self, maintainer, docopt, github, upstream):
         upstream.add_sdist("docopt", "0.6.3", files={"pyproject.toml": TABLE}, uploaded_at=AT)
         proof = look(maintainer, docopt, "consent-as-code")
@@ -211,7 +239,8 @@ def test_people_are_told_and_the_ledger_has_it(maintainer, stranger, docopt, git
     again(proof)
     again(other)
     assert [one.topic for one in told] == [Topic.PROOF_LAPSED]
-    assert set(told[0].people) == {maintainer, stranger}
+    # A role upstream that anybody can name makes nobody an owner who is told of others.
+    assert set(told[0].people) == {maintainer}
     assert "maintainer may speak for docopt" in told[0].text
     assert "an owner can add the account there again" in told[0].text
     assert Entry.objects.get(verb="proof-lapsed").actor == "portal"

@@ -3,14 +3,17 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.urls import reverse
 
 from builds.models import Attempt, Build
+from indexes.models import File
+from portal.accounts.models import User
 from portal.errors import RoleNeeded
 from portal.organisations.services import create_organisation, entries_of, set_quotas
 from portal.requests.quotas import usage_of
 from portal.requests.services import make_request, replan_project, replan_requests, request_status
 from portal.requests.status import RequestState
-from tests.portal.people import AT, CP312, CP313, LATER, add_member, consent, make_user
+from tests.portal.people import AT, CP312, CP313, LATER, add_member, consent, make_user, publish
 
 pytestmark = pytest.mark.django_db
 NEXT_MONTH = datetime(2026, 4, 1, tzinfo=UTC)
@@ -25,9 +28,16 @@ def acme(maintainer, docopt, proof):
     return acme
 
 
-def allow(acme, builds, cpu_hours=None):
+def allow(acme, builds, cpu_hours=None, storage_bytes=None):
     by = acme.members.get(username="maintainer")
-    set_quotas(by=by, organisation=acme, builds_at_once=builds, cpu_hours=cpu_hours, at=AT)
+    set_quotas(
+        by=by,
+        organisation=acme,
+        builds_at_once=builds,
+        cpu_hours=cpu_hours,
+        storage_bytes=storage_bytes,
+        at=AT,
+    )
     acme.refresh_from_db()
 
 
@@ -101,6 +111,47 @@ def test_hours_are_counted_by_the_month(maintainer, acme):
     second = ask(maintainer, acme, CP312)
     assert "has used 3.0 CPU-hours this month, and its quota is 3" in second.note
     assert usage_of(acme, at=NEXT_MONTH).over("acme") == ""
+
+
+def test_wheels_that_are_kept_take_storage_whatever_their_standing(maintainer, acme):
+    allow(acme, None, None, 2000)
+    file = publish(ask(maintainer, acme, CP313).builds.get())
+    File.objects.filter(pk=file.pk).update(size=1999, standing="withdrawn")
+    # Another request for the same build counts it once more for nobody.
+    add_member(
+        by=maintainer, organisation=acme, username=make_user("b").username, role="requester", at=AT
+    )
+    ask(User.objects.get(username="b"), acme, CP313)
+    assert usage_of(acme, at=AT).stored == 1999
+    assert usage_of(acme, at=AT).over("acme") == ""
+
+    File.objects.filter(pk=file.pk).update(size=2000)
+    kept = ask(maintainer, acme, CP312)
+    assert (kept.builds.count(), request_status(kept).state) == (0, RequestState.WAITING_FOR_QUOTA)
+    assert "The wheels built for acme take 2.0" in kept.note
+    assert "once an operator has raised the quota: it is their turn" in kept.note
+    assert replan_requests(at=AT) == 0
+
+    allow(acme, None, None, 2001)
+    replan_requests(at=AT)
+    assert kept.builds.count() == 1
+
+
+def test_staff_set_quotas_in_the_admin_and_nothing_else_of_an_organisation(
+    acme, administrator, client
+):
+    client.force_login(administrator, backend="portal.accounts.backends.AccountBackend")
+    path = reverse("admin:organisations_organisation_change", args=[acme.pk])
+    form = {"builds_at_once": "3", "cpu_hours": "", "storage_bytes": "5000", "slug": "taken"}
+    assert client.post(path, form).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.slug, acme.builds_at_once, acme.cpu_hours) == ("acme", 3, None)
+    assert usage_of(acme, at=AT).storage == 5000
+    entry = entries_of(acme)[0]
+    assert (entry.actor, entry.facts["storage_bytes"]) == (administrator.username, 5000)
+    assert client.post(path, form | {"storage_bytes": "-1"}).status_code == 200
+    acme.refresh_from_db()
+    assert acme.storage_bytes == 5000
 
 
 def test_one_of_others_does_not_hold_back_what_people_ask_for_themselves(maintainer, acme):

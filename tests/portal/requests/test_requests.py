@@ -143,7 +143,7 @@ class TestPermitted:
         self, stranger, upstream, monkeypatch, django_capture_on_commit_callbacks
     ):
         woken = []
-        monkeypatch.setattr("portal.requests.dispatch.replan", lambda: woken.append("replan"))
+        monkeypatch.setattr("portal.dispatch.replan", lambda: woken.append("replan"))
         ask(stranger)
         upstream.add_sdist("other", "1.0")
         know("other")

@@ -9,6 +9,8 @@ from django.utils import timezone
 from builds.models import Build
 from portal.consent.models import Consent, Delegation, PauseLink, Refusal
 from portal.consent.pause_links import link_of
+from portal.consent.states import Ground
+from portal.consent.suspension import hold
 from portal.ownership.models import Proof
 from tests.portal.web.scenes import Farm
 from tests.portal.web.test_every_page import words_of
@@ -70,8 +72,30 @@ def test_a_co_owner_sees_that_they_can_object_and_take_it_back(
     assert "A co-owner objects" in theirs
     assert "not agreed" in theirs
     project = words_of(Client().get(reverse("web:project", args=[farm.project.name])))
-    assert "does not hold now, so nothing is built" in project
+    assert "A co-owner objects" in project
+    assert "It is the turn of the project's owners to agree" in project
+    assert "not agreed" not in project
     assert "Your objection is taken back. The consent holds." in press(co_owner, farm, "relent")
+
+
+@pytest.mark.parametrize(
+    ("ground", "words"),
+    [
+        (Ground.PAUSE, ["Paused", "a paused consent is still a consent", "to end the pause"]),
+        (Ground.PROOF, ["left the listings at once", "to prove the project again", "withdrawn"]),
+        (Ground.MODERATION, ["left the listings at once", "It is the turn of the moderators"]),
+        (Ground.APPROVAL, ["once enough of them have said yes"]),
+    ],
+)
+def test_the_projects_page_says_what_holds_a_consent_back(farm: Farm, ground: Ground, words):
+    at = timezone.now()
+    hold(farm.consent, ground, by=None, reason="secret", kind="consent-held", text="", at=at)
+    page = words_of(Client().get(reverse("web:project", args=[farm.project.name])))
+    assert "The consent of" in page
+    assert "Nothing new is built" in page
+    assert [word for word in words if word not in page] == []
+    assert "secret" not in page
+    assert "Nobody who owns" not in page
 
 
 def test_a_button_that_is_none_does_nothing(owner_client: Client, farm: Farm):
