@@ -19,6 +19,7 @@ from tests.journeys.test_pages import (  # noqa: F401  # fixtures
     farm,
     owner,
     pictures,
+    take_picture,
     upstream,
 )
 from tests.portal.moderation.conftest import make_moderator
@@ -28,11 +29,11 @@ from tests.portal.web.scenes import Farm
 class Reader:
     """Somebody at a browser, who looks at each page they come to."""
 
-    def __init__(self, page: Page, folder: Path, width: int, found: list[str]) -> None:
+    def __init__(self, page: Page, folder: Path | None, width: int, found: list[str]) -> None:
         self.page, self.folder, self.width, self.found = page, folder, width, found
 
     def look(self, name: str) -> None:
-        self.page.screenshot(path=self.folder / f"{name}-{self.width}.png", full_page=True)
+        take_picture(self.page, self.folder, f"{name}-{self.width}")
         self.found += complaints(self.page, name, self.width)
 
     def press(self, name: str) -> None:
@@ -110,7 +111,7 @@ def test_a_case_from_the_report_to_the_answer(
     browser: Browser,  # noqa: F811  # the fixture
     farm: Farm,  # noqa: F811  # as above
     *,
-    pictures: Path,  # noqa: F811  # as above
+    pictures: Path | None,  # noqa: F811  # as above
     width: int,
 ):
     found: list[str] = []
