@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.socialaccount.models import SocialAccount
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from django.urls import reverse
 from django.utils import timezone
@@ -71,7 +72,7 @@ NOT_PAGES = {
         "github_login", "github_callback", "openid_connect_login", "openid_connect_callback",
     },
     "what no setting of ours leads to": {"account_confirm_login_code", "socialaccount_signup"},
-    "other addresses of pages that are here": {None, "account_set_password"},
+    "another address of a page that is here": {"account_set_password"},
 }  # fmt: skip
 
 
@@ -140,6 +141,7 @@ def addresses_of_owner(farm: Farm) -> dict[str, str]:
         "account-password": reverse("account_change_password"),
         "sign-out": reverse("account_logout"),
         "nowhere": NOWHERE,
+        "not-for-you": reverse("web:failures"),
     }
 
 
@@ -226,7 +228,7 @@ def addresses_of_anybody(farm: Farm) -> dict[str, str]:
 
 
 NOWHERE = "/nowhere/"
-BROKEN = ("400.html", "403.html", "403_csrf.html", "500.html")
+BROKEN = ("400.html", "403_csrf.html", "500.html")
 """Templates of what no address shows at will."""
 
 
@@ -237,6 +239,9 @@ def furnish(farm: Farm, staff: User) -> None:
     mend(farm)
     report(farm, staff)
     add_factors(staff)
+    SocialAccount.objects.create(
+        user=farm.owner, provider="github", uid="1", extra_data={"login": "ada"}
+    )
     issue_token(user=farm.owner, name="CI", scopes=["read"], expires_at=None, at=timezone.now())
     delegate(
         user=farm.owner,

@@ -34,7 +34,7 @@ class RevealReporter(Action):
     """Who reported it is shown to the owners of the project, and to moderators."""
 
     name = ActionName.REVEAL_REPORTER
-    way_back = "There is none: what people have seen cannot be taken back."
+    way_back = "There is no way back: what people have seen cannot be taken back."
 
     def fits(self, case: Case) -> bool:
         return case.reports.filter(reporter__isnull=False, revealed_at=None).exists()

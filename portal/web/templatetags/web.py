@@ -10,7 +10,11 @@ from django.utils.safestring import SafeString
 
 from builds.domain.coverage import CellStatus
 from builds.domain.ladder import Step
+from builds.domain.outcomes import Outcome
 from portal.accounts.services import SignInMethod, sign_in_methods
+from portal.consent.agreements import with_hash
+from portal.ledger.verbs import words_of
+from portal.ownership.methods import method_named
 from portal.web import target_names
 from portal.web.text import duration_in_words, without_controls
 
@@ -76,6 +80,31 @@ def interpreter_in_words(name: str) -> str:
 @register.filter
 def platform_in_words(name: str) -> str:
     return target_names.read_target_name(name).platform
+
+
+@register.filter
+def outcome_in_words(code: str) -> str:
+    """How an attempt or a build ended."""
+    return Outcome(code).label.lower() if code in set(Outcome) else code
+
+
+@register.filter
+def method_in_words(name: str) -> str:
+    """A method of proving that a project is one's own, as its page calls it."""
+    return method_named(name).label
+
+
+@register.filter
+def verb_in_words(verb: str) -> str:
+    """What an entry of the ledger says."""
+    return words_of(verb)
+
+
+@register.filter
+def agreement_title(accepted: Mapping[str, Any]) -> str:
+    """Of a text that a consent names by its hash."""
+    agreement = with_hash(accepted["sha256"])
+    return agreement.title if agreement else accepted["name"]
 
 
 @register.filter
