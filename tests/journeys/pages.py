@@ -24,6 +24,7 @@ from fido2.webauthn import (
 )
 
 from builds.domain.recipes import draft_recipe
+from builds.domain.states import AttemptState, BuildState
 from builds.models import BuilderStop, LearntRule, Replay, Replayed
 from builds.services.recipes import change_recipe
 from indexes.domain.curation import Rules
@@ -53,7 +54,7 @@ from portal.organisations.services import (
 )
 from portal.ownership.models import Proof
 from tests.portal.people import add_member, make_user
-from tests.portal.web.scenes import Farm
+from tests.portal.web.scenes import STAGES, Farm, make_attempt, make_build
 
 NOT_PAGES = {
     "acts, which answer with a page that is here": {
@@ -228,6 +229,8 @@ def addresses_of_anybody(farm: Farm) -> dict[str, str]:
 
 
 NOWHERE = "/nowhere/"
+NOT_OK = {"nowhere", "project-unknown", "not-for-you", "sign-in-failed"}
+"""Pages of errors, whose status says so."""
 BROKEN = ("400.html", "403_csrf.html", "500.html")
 """Templates of what no address shows at will."""
 
@@ -314,6 +317,19 @@ def mend(farm: Farm) -> None:
         cause="rule", subject="frobnicator-missing", by="root", created_at=at
     )
     Replayed.objects.create(replay=made, build=farm.failed, before="unknown")
+    # The recipe had the other failure built again.
+    again = make_build(
+        farm.project,
+        "0.24.0",
+        farm.failed.target,
+        at=at,
+        state=BuildState.FAILED,
+        outcome="import-failed",
+        cause=farm.failed.cause,
+        message=farm.failed.message,
+        ended_at=at,
+    )
+    make_attempt(again, at=at, state=AttemptState.FAILED, stages=STAGES[:7], evidence="ImportError")
 
 
 def report(farm: Farm, staff: User) -> None:

@@ -23,6 +23,7 @@ from indexes.upstream.fake import FakeUpstream
 from portal.accounts.models import User
 from tests.journeys.pages import (
     BROKEN,
+    NOT_OK,
     NOT_PAGES,
     NOWHERE,
     addresses_of_anybody,
@@ -144,8 +145,11 @@ class Looker:
 
     def visit(self, addresses: dict[str, str]) -> None:
         for name, path in addresses.items():
-            self.page.goto(self.url + path)
-            assert self.page.url == self.url + path
+            answer = self.page.goto(self.url + path)
+            assert (answer is not None and answer.ok, self.page.url) == (
+                name not in NOT_OK,
+                self.url + path,
+            )
             self.look(name)
 
     def look(self, name: str) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount
 from django import template
+from django.http import Http404
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -116,6 +118,15 @@ def status_words(status: CellStatus) -> str:
 @register.filter
 def status_meaning(status: CellStatus) -> str:
     return _MEANINGS[status]
+
+
+@register.filter
+def name_elsewhere(account: SocialAccount) -> str:
+    """What the provider calls somebody; their number there once it is not set up any more."""
+    try:
+        return str(account.get_provider_account())
+    except Http404:
+        return str(account.uid)
 
 
 @register.simple_tag

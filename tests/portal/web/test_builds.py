@@ -167,7 +167,7 @@ def test_the_list_is_paged_filtered_and_bounded(
     with django_assert_max_num_queries(3):
         page = words_of(client.get(path))
     assert "Page 1 of 2" in page
-    assert "import-failed" in page
+    assert "import failed" in page
     running = words_of(client.get(path, {"state": "running"}))
     assert farm.running.version in running
     assert "import-failed" not in running
