@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from builds.domain.coverage import CellStatus
 from builds.domain.ladder import Step
 from builds.domain.outcomes import Outcome
+from indexes.domain.status import ProjectStatus
 from portal.accounts.services import SignInMethod, sign_in_methods
 from portal.consent.agreements import with_hash
 from portal.ledger.verbs import words_of
@@ -30,6 +31,12 @@ _MEANINGS = {
     CellStatus.CANNOT: "the build failed",
     CellStatus.REFUSED: "cannot be built from what there is",
     CellStatus.YANKED: "taken back upstream",
+}
+_STATUS_MEANINGS = {
+    ProjectStatus.QUARANTINED: "While it is, no file of it is offered here. It is upstream's turn.",
+    ProjectStatus.ARCHIVED: "Its owners expect no new release; those that exist can be built.",
+    ProjectStatus.DEPRECATED: "Its owners call it obsolete; its releases can still be built.",
+    ProjectStatus.DELETED: "Nothing of it is built any more.",
 }
 
 
@@ -118,6 +125,12 @@ def status_words(status: CellStatus) -> str:
 @register.filter
 def status_meaning(status: CellStatus) -> str:
     return _MEANINGS[status]
+
+
+@register.filter
+def project_status_meaning(status: str) -> str:
+    """What follows here from a status upstream (PEP 792) that is not `active`."""
+    return _STATUS_MEANINGS.get(ProjectStatus(status), "")
 
 
 @register.filter
