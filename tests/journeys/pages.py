@@ -70,7 +70,7 @@ NOT_PAGES = {
         "mfa_download_recovery_codes",
     },
     "ways to a provider and back": {
-        "github_login", "github_callback", "openid_connect_login", "openid_connect_callback",
+        "github_callback", "openid_connect_login", "openid_connect_callback",
     },
     "what no setting of ours leads to": {"account_confirm_login_code", "socialaccount_signup"},
     "another address of a page that is here": {"account_set_password"},
@@ -201,6 +201,7 @@ def addresses_of_anybody(farm: Farm) -> dict[str, str]:
     decision = Decision.objects.get()
     return {
         "sign-in": reverse("account_login"),
+        "sign-in-elsewhere": reverse("github_login"),
         "sign-up-closed": reverse("account_signup"),
         "sign-in-cancelled": reverse("socialaccount_login_cancelled"),
         "sign-in-failed": reverse("socialaccount_login_error"),

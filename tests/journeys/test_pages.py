@@ -161,8 +161,11 @@ class Looker:
 
 
 @pytest.fixture
-def staff(farm: Farm) -> User:
-    """An administrator, with a farm that has one of everything."""
+def staff(farm: Farm, settings) -> User:
+    """An administrator, with a farm that has one of everything, and a way to sign in."""
+    github = {"APPS": [{"client_id": "x", "secret": "y"}]}
+    settings.SOCIALACCOUNT_PROVIDERS = {**settings.SOCIALACCOUNT_PROVIDERS, "github": github}
+    settings.AFFINEUR_GITHUB_CLIENT_ID = "x"
     staff = make_administrator()
     staff.set_password("a password")
     staff.save(update_fields=["password"])
