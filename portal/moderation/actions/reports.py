@@ -43,9 +43,9 @@ class RevealReporter(Action):
         shown, seeing = len(reporters_of(case)), len(owners_of(case, at=at))
         return [
             (
-                f"{counted(shown, 'name')} of who reported it will be shown to"
-                f" {counted(seeing, 'person', 'people')} whom the case concerns, and they"
-                " are told so."
+                f"The name of {counted(shown, 'person', 'people')} who reported it will be shown to"
+                f" {counted(seeing, 'person', 'people')} whom the case concerns; those named are"
+                " told."
             )
         ]
 
