@@ -384,7 +384,7 @@ class Settler:
         return parse_filename(filename, NormalizedName(self._project.name)).build_tag
 
     def _withdrawn(self, release: Release, target: Target, file: ReleaseFile) -> Refusal:
-        because = f" ({file.reason})" if file.reason else ""
+        because = f" ({file.reason.rstrip('.')})" if file.reason else ""
         return Refusal(
             RefusalCode.WITHDRAWN,
             f"{self._project.name} {release.name}: our wheel {file.filename} was "

@@ -182,7 +182,7 @@ urlpatterns = [
     path("reports/<uuid:pk>/", ReportViewSet.as_view(RETRIEVE)),
     path("requests/", RequestViewSet.as_view(LIST_AND_CREATE)),
     path("requests/<uuid:pk>/", RequestViewSet.as_view(RETRIEVE)),
-    path("schema/", committed_schema),
+    path("schema/", committed_schema, name="api-schema"),
     path("status/projects/", VerificationViewSet.as_view(LIST)),
     path("status/upstream/", UpstreamStatusViewSet.as_view(LIST)),
     path("tokens/", TokenViewSet.as_view(LIST_AND_CREATE)),

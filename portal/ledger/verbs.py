@@ -11,6 +11,7 @@ from typing import Any
 MACHINES = frozenset({"builds", "indexes", "portal"})
 """Actors that are parts of the machine; any other is a person."""
 SOMEBODY = "a person"
+_MACHINES_IN_WORDS = {"builds": "the farm", "indexes": "the index", "portal": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,15 @@ VERBS: Mapping[str, Verb] = {
 def words_of(verb: str) -> str:
     known = VERBS.get(verb)
     return known.words if known else verb.replace("-", " ")
+
+
+def actor_in_words(actor: str) -> str:
+    """Who acted, as a page says it; empty where the act is all that is told.
+
+    >>> actor_in_words("builds"), actor_in_words("ada"), actor_in_words("portal")
+    ('the farm', 'ada', '')
+    """
+    return _MACHINES_IN_WORDS.get(actor, actor)
 
 
 def public_actor(actor: str) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from portal.web.target_names import target_in_words
+
 
 class Kind(StrEnum):
     CONSENT_ASKED = "consent-asked"
@@ -82,6 +84,7 @@ def worded(kind: Kind, *, project: str, about: Mapping[str, Any]) -> Words:
     """
     subject, body = _PHRASES[kind]
     facts = _Facts({name: _in_line(value) for name, value in about.items()}, project=project)
+    facts["target"] = target_in_words(facts["target"])
     sentences = [body.format_map(facts), facts["message"]]
     if facts["reason"]:
         sentences.append(f"The reason given: {facts['reason']}")

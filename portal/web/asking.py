@@ -75,7 +75,7 @@ class AskForm(forms.Form):
         required=False,
         empty_label="Myself",
         to_field_name="slug",
-        help_text="It is planned by the quotas of the organisation.",
+        help_text="What an organisation asks for counts against its quotas.",
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

@@ -70,11 +70,10 @@ def show(request: HttpRequest, build_id: UUID) -> HttpResponse:
     if attempt is not None:
         context |= _log_context(build, attempt, after=-1)
     report = read_report(attempt.report if attempt else {})
-    file = File.objects.filter(build_id=build.pk).first()
+    file = context["file"]
     context |= {
         "attempts": attempts,
         "report": report,
-        "file": file,
         "file_url": file_url(file) if file else "",
         "repeat": commands_to_repeat(build, report),
         "sdist_href": build.sdist_url if build.sdist_url.startswith(("https:", "http:")) else "",
@@ -172,12 +171,14 @@ def _state_context(
     build: Build, attempts: Sequence[Attempt], attempt: Attempt | None
 ) -> dict[str, Any]:
     is_live = build.state in LIVE
+    file = None if is_live else File.objects.filter(build_id=build.pk).first()
     return {
         "build": build,
+        "file": file,
         "attempt": attempt,
         "is_live": is_live,
         "is_latest": attempt is None or attempt == attempts[-1],
-        "diagnosis": diagnose(build, attempts[-1] if attempts else None),
+        "diagnosis": diagnose(build, attempts[-1] if attempts else None, file),
         "stages": stages_shown(attempt, timezone.now()) if attempt else [],
     }
 

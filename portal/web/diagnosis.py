@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from builds.domain.outcomes import FARM_FAULTS, Outcome, Turn
 from builds.domain.states import LIVE, BuildState
 from builds.models import Attempt, Build
+from indexes.domain.status import Standing
+from indexes.models import File
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,32 @@ _TURNS = {
 }
 
 
-def diagnose(build: Build, attempt: Attempt | None) -> Diagnosis:
-    """What to tell of a build whose latest attempt, if any, is `attempt`."""
-    return _under_way(build, attempt) if build.state in LIVE else _ended(build, attempt)
+_SINCE = {
+    Standing.YANKED: ("yanked", "It is given only to those who ask for exactly this version."),
+    Standing.SUPERSEDED: (
+        "replaced",
+        "A later build took its place. Lock files that name it still resolve.",
+    ),
+    Standing.WITHDRAWN: (
+        "withdrawn",
+        "It is off the index. Lock files that name it still resolve.",
+    ),
+    Standing.QUARANTINED: (
+        "quarantined",
+        "It is off the index and cannot be downloaded. Lock files that name it fail.",
+    ),
+}
+"""What became of a wheel after it was published, and what that means."""
+
+
+def diagnose(build: Build, attempt: Attempt | None, file: File | None) -> Diagnosis:
+    """What to tell of a build whose latest attempt is `attempt` and which published `file`."""
+    if build.state in LIVE:
+        return _under_way(build, attempt)
+    if file is not None and file.standing != Standing.LISTED:
+        word, meaning = _SINCE[Standing(file.standing)]
+        return Diagnosis("warn", f"Published, and {word} since", file.standing_reason, meaning)
+    return _ended(build, attempt)
 
 
 def _under_way(build: Build, attempt: Attempt | None) -> Diagnosis:

@@ -22,7 +22,7 @@ from portal.audit.export import Encoder, export_of
 from portal.audit.register import consents_ever_given, registered
 from portal.ledger.models import Checkpoint, Entry
 from portal.ledger.services import entries_of, public_entries
-from portal.ledger.verbs import public_actor, public_facts, words_of
+from portal.ledger.verbs import actor_in_words, public_actor, public_facts, words_of
 from portal.ownership.services import has_proof
 from portal.web.lookup import find_project
 from portal.web.people import account, signed_in
@@ -154,13 +154,13 @@ def _page_of(project: str) -> str:
 
 
 def whole(entry: Entry) -> Line:
-    return Line(entry, words_of(entry.verb), entry.actor, entry.facts)
+    return Line(entry, words_of(entry.verb), actor_in_words(entry.actor), entry.facts)
 
 
 def _redacted(entry: Entry) -> Line:
     return Line(
         entry,
         words_of(entry.verb),
-        public_actor(entry.actor),
+        actor_in_words(public_actor(entry.actor)),
         public_facts(entry.verb, entry.facts),
     )

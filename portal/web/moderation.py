@@ -320,7 +320,9 @@ def drop(request: HttpRequest, case_id: UUID) -> HttpResponse:
 def carry_out(request: HttpRequest, case_id: UUID) -> HttpResponse:
     made = services.carry_out(case=_case(case_id), by=account(request), at=timezone.now())
     told = made.told.count()
-    messages.success(request, f"Done. Told: {told}. They can appeal until the date below.")
+    messages.success(
+        request, f"Done. People who are told: {told}. They can appeal until the date below."
+    )
     return redirect("web:case", case_id)
 
 
@@ -346,7 +348,7 @@ def answer(request: HttpRequest, appeal_id: UUID) -> HttpResponse:
         text=request.POST.get("answer", ""),
         at=timezone.now(),
     )
-    messages.success(request, "The appeal is answered, and who made it is told.")
+    messages.success(request, "The appeal is answered, and whoever made it is told.")
     return redirect("web:case", made.decision.case_id)
 
 

@@ -234,10 +234,10 @@ def answer(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     found = get_object_or_404(Invitation.objects.to(user), pk=invitation_id)
     if "accept" not in request.POST:
         decline_invitation(user=user, invitation=found, at=now)
-        messages.success(request, f"You declined. You do not belong to {found.organisation}.")
+        messages.success(request, f"You declined. You do not belong to {found.organisation.name}.")
         return redirect("web:organisations")
     accept_invitation(user=user, invitation=found, at=now)
-    messages.success(request, f"You belong to {found.organisation} now, as {found.role}.")
+    messages.success(request, f"You belong to {found.organisation.name} now, as {found.role}.")
     return redirect("web:organisation", found.organisation.slug)
 
 
@@ -282,7 +282,7 @@ def change_member(request: HttpRequest, slug: str, username: str) -> HttpRespons
 def drop_member(request: HttpRequest, slug: str, username: str) -> HttpResponse:
     user, organisation = account(request), _mine(request, slug)
     remove_member(by=user, organisation=organisation, username=username, at=timezone.now())
-    messages.success(request, f"{username} does not belong to {organisation} any more.")
+    messages.success(request, f"{username} does not belong to {organisation.name} any more.")
     if username == user.username:
         return redirect("web:organisations")
     return redirect("web:organisation", slug)

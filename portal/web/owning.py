@@ -27,6 +27,7 @@ from portal.consent.sources import open_source
 from portal.errors import InvalidDelegation
 from portal.ownership.owners import owners_of
 from portal.ownership.services import has_proof
+from portal.requests.services import demand
 from portal.web.consenting import ConsentForm
 from portal.web.lookup import find_project
 from portal.web.people import account
@@ -164,6 +165,7 @@ def no(request: HttpRequest, name: str) -> HttpResponse:
         "form": form,
         "mine": mine,
         "standing": standing_refusal(project),
+        "people": demand(project).people,
         "consents": unended_consents(project, at=now),
     }
     return render(request, "web/no.html", context, status=400 if form.errors else 200)

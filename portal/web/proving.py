@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from portal.consent.services import unended_consents
 from portal.ownership.methods import METHODS, method_named
 from portal.ownership.methods.base import ProofMethod
 from portal.ownership.models import Proof, ProofState
@@ -146,5 +147,6 @@ def show(request: HttpRequest, proof_id: UUID) -> HttpResponse:
         "instructions": instructions(proof),
         "seen": list(_seen(proof.evidence)),
         "is_enough": enough is not None,
+        "consents": unended_consents(proof.project, at=timezone.now()),
     }
     return render(request, "web/proof.html", context)

@@ -21,7 +21,7 @@ class YankForm(forms.Form):
         label="Reason",
         max_length=REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="What is wrong with it. pip and uv show it to who installs it all the same.",
+        help_text="What is wrong with it. pip and uv show it to those who install it all the same.",
     )
     rebuild = forms.BooleanField(
         label="Another build may take its place",

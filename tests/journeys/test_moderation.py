@@ -5,16 +5,15 @@ Every page on the way is looked at as in `test_pages`, at the width of a phone a
 
 from pathlib import Path
 
-import pytest
 from django.urls import reverse
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from portal.moderation.models import Case
 from tests.journeys.test_pages import (  # noqa: F401  # fixtures
     WIDTHS,
+    Looker,
     _playwright_runs_a_loop,
     browser,
-    complaints,
     context_of,
     farm,
     owner,
@@ -25,15 +24,8 @@ from tests.portal.moderation.conftest import make_moderator
 from tests.portal.web.scenes import Farm
 
 
-class Reader:
-    """Somebody at a browser, who looks at each page they come to."""
-
-    def __init__(self, page: Page, folder: Path, width: int, found: list[str]) -> None:
-        self.page, self.folder, self.width, self.found = page, folder, width, found
-
-    def look(self, name: str) -> None:
-        self.page.screenshot(path=self.folder / f"{name}-{self.width}.png", full_page=True)
-        self.found += complaints(self.page, name, self.width)
+class Reader(Looker):
+    """Somebody at a browser, who presses buttons too."""
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name).click()
@@ -104,20 +96,18 @@ def grant(moderator: Reader, case_url: str) -> None:
     moderator.look("case-closed")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 def test_a_case_from_the_report_to_the_answer(
     live_server,
     browser: Browser,  # noqa: F811  # the fixture
     farm: Farm,  # noqa: F811  # as above
-    *,
-    pictures: Path,  # noqa: F811  # as above
-    width: int,
+    pictures: Path | None,  # noqa: F811  # as above
 ):
     found: list[str] = []
     people = [None, farm.owner, *(make_moderator(name) for name in ("ann", "ben", "cat"))]
-    contexts = [context_of(browser, width, live_server.url, person) for person in people]
+    url = live_server.url
+    contexts = [context_of(browser, WIDTHS[0], url, person) for person in people]
     visitor, maintainer, first, second, third = (
-        Reader(context.new_page(), pictures, width, found) for context in contexts
+        Reader(context, url, pictures, found) for context in contexts
     )
 
     report(visitor, farm, live_server.url)

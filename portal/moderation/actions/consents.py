@@ -30,12 +30,12 @@ class SuspendConsents(Action):
         ).count()
         sentences = [
             (
-                f"{counted(number, 'consent')} for {case.project} will be suspended: nothing new is"
-                " built under it."
+                f"{counted(number, 'consent')} for {case.project} will be suspended; nothing new"
+                " is built."
             ),
             (
-                f"Of {counted(builds, 'build')} that wait or run, those that no other consent"
-                " covers are cancelled."
+                f"{counted(builds, 'build')} wait or run now: what no other consent covers is"
+                " cancelled."
             ),
             (
                 "Wheels that no other consent covers leave the listings, until it is undone; lock"

@@ -40,7 +40,7 @@ class _TakeFiles(Action):
         listed = files.on_pages().count()
         return [
             f"{counted(files.count(), 'wheel')} will be {self.standing}: {_STILL[self.standing]}.",
-            f"Of these, {listed:,} can be found on index pages now.",
+            f"On index pages now: {counted(listed, 'wheel')} of that.",
         ]
 
     def carry_out(self, decision: Decision, *, at: datetime) -> Effects:

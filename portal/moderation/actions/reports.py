@@ -34,7 +34,7 @@ class RevealReporter(Action):
     """Who reported it is shown to the owners of the project, and to moderators."""
 
     name = ActionName.REVEAL_REPORTER
-    way_back = "There is none: what people have seen cannot be taken back."
+    way_back = "There is no way back: what people have seen cannot be taken back."
 
     def fits(self, case: Case) -> bool:
         return case.reports.filter(reporter__isnull=False, revealed_at=None).exists()
@@ -43,9 +43,9 @@ class RevealReporter(Action):
         shown, seeing = len(reporters_of(case)), len(owners_of(case, at=at))
         return [
             (
-                f"{counted(shown, 'name')} of who reported it will be shown to"
-                f" {counted(seeing, 'person', 'people')} whom the case concerns, and they"
-                " are told so."
+                f"The name of {counted(shown, 'person', 'people')} who reported it will be shown to"
+                f" {counted(seeing, 'person', 'people')} whom the case concerns; those named are"
+                " told."
             )
         ]
 

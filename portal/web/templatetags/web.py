@@ -4,13 +4,20 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount
 from django import template
+from django.http import Http404
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from builds.domain.coverage import CellStatus
 from builds.domain.ladder import Step
+from builds.domain.outcomes import Outcome
+from indexes.domain.status import ProjectStatus
 from portal.accounts.services import SignInMethod, sign_in_methods
+from portal.consent.agreements import with_hash
+from portal.ledger.verbs import words_of
+from portal.ownership.methods import method_named
 from portal.web import target_names
 from portal.web.text import duration_in_words, without_controls
 
@@ -24,6 +31,12 @@ _MEANINGS = {
     CellStatus.CANNOT: "the build failed",
     CellStatus.REFUSED: "cannot be built from what there is",
     CellStatus.YANKED: "taken back upstream",
+}
+_STATUS_MEANINGS = {
+    ProjectStatus.QUARANTINED: "While it is, no file of it is offered here. It is upstream's turn.",
+    ProjectStatus.ARCHIVED: "Its owners expect no new release; those that exist can be built.",
+    ProjectStatus.DEPRECATED: "Its owners call it obsolete; its releases can still be built.",
+    ProjectStatus.DELETED: "Nothing of it is built any more.",
 }
 
 
@@ -79,6 +92,31 @@ def platform_in_words(name: str) -> str:
 
 
 @register.filter
+def outcome_in_words(code: str) -> str:
+    """How an attempt or a build ended."""
+    return Outcome(code).label.lower() if code in set(Outcome) else code
+
+
+@register.filter
+def method_in_words(name: str) -> str:
+    """A method of proving that a project is one's own, as its page calls it."""
+    return method_named(name).label
+
+
+@register.filter
+def verb_in_words(verb: str) -> str:
+    """What an entry of the ledger says."""
+    return words_of(verb)
+
+
+@register.filter
+def agreement_title(accepted: Mapping[str, Any]) -> str:
+    """Of a text that a consent names by its hash."""
+    agreement = with_hash(accepted["sha256"])
+    return agreement.title if agreement else accepted["name"]
+
+
+@register.filter
 def status_words(status: CellStatus) -> str:
     """The word that stands in a cell of the coverage matrix."""
     return status.value.replace("-", " ")
@@ -87,6 +125,21 @@ def status_words(status: CellStatus) -> str:
 @register.filter
 def status_meaning(status: CellStatus) -> str:
     return _MEANINGS[status]
+
+
+@register.filter
+def project_status_meaning(status: str) -> str:
+    """What follows here from a status upstream (PEP 792) that is not `active`."""
+    return _STATUS_MEANINGS.get(ProjectStatus(status), "")
+
+
+@register.filter
+def name_elsewhere(account: SocialAccount) -> str:
+    """What the provider calls somebody; their number there once it is not set up any more."""
+    try:
+        return str(account.get_provider_account())
+    except Http404:
+        return str(account.uid)
 
 
 @register.simple_tag

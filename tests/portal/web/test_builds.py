@@ -10,6 +10,8 @@ from builds.domain.outcomes import Outcome
 from builds.domain.remedies import ShimModule
 from builds.domain.states import AttemptState, BuildState
 from builds.models import Attempt, Build
+from indexes.domain.status import Standing
+from indexes.models import File
 from portal.web.builds import LOG_SHOWN, PER_PAGE
 from portal.web.diagnosis import diagnose
 from portal.web.repeat import commands_to_repeat
@@ -65,15 +67,25 @@ def test_a_build_that_never_ran_has_words(client: Client, farm: Farm, name, word
 @pytest.mark.parametrize("outcome", ["", *Outcome, "made-up"])
 def test_every_state_and_outcome_has_a_diagnosis(state, outcome):
     found = diagnose(
-        Build(state=state, outcome=outcome, message="Because.", filename="w.whl"), None
+        Build(state=state, outcome=outcome, message="Because.", filename="w.whl"), None, None
     )
     assert found.headline
     assert found.what
 
 
+def test_a_wheel_that_left_the_index_is_not_called_there(client: Client, farm: Farm):
+    assert "How to install it" in page_of(client, farm.published)
+    for standing in set(Standing) - {Standing.LISTED}:
+        File.objects.update(standing=standing, standing_reason="It opens connections.")
+        page = page_of(client, farm.published)
+        assert "is on the index" not in page
+        assert "How to install it" not in page
+        assert "It opens connections." in page
+
+
 def test_a_fault_of_ours_is_not_told_as_the_projects(farm: Farm):
     farm.failed.outcome = Outcome.BUILDER_LOST
-    assert "It is our turn" in diagnose(farm.failed, None).turn
+    assert "It is our turn" in diagnose(farm.failed, None, None).turn
 
 
 def test_the_log_is_folded_by_stage_and_clean(client: Client, farm: Farm):
@@ -167,7 +179,7 @@ def test_the_list_is_paged_filtered_and_bounded(
     with django_assert_max_num_queries(3):
         page = words_of(client.get(path))
     assert "Page 1 of 2" in page
-    assert "import-failed" in page
+    assert "import failed" in page
     running = words_of(client.get(path, {"state": "running"}))
     assert farm.running.version in running
     assert "import-failed" not in running

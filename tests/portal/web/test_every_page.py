@@ -1,6 +1,7 @@
 """Each page in each state answers, with words, to who may see it and to nobody else."""
 
 import pytest
+from allauth.socialaccount.models import SocialAccount
 from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
@@ -112,6 +113,13 @@ def test_signing_in_lists_every_way_and_why_one_is_closed(client: Client):
     page = words_of(client.get(reverse("account_login")))
     assert "PyPI does not sign people in elsewhere today" in page
     assert page.count("switched off") >= 2
+
+
+def test_a_way_to_sign_in_that_was_switched_off_is_still_shown(client: Client, stranger: User):
+    SocialAccount.objects.create(user=stranger, provider="github", uid="583231")
+    client.force_login(stranger, backend="portal.accounts.backends.AccountBackend")
+    page = words_of(client.get(reverse("socialaccount_connections")))
+    assert "583231 <span" in page
 
 
 def test_nothing_that_a_page_carries_is_inline(client: Client, farm: Farm):

@@ -42,7 +42,7 @@ def test_the_owner_sees_all_and_others_do_not(client: Client, owner_client: Clie
 def test_the_register_shows_which_text_was_accepted_and_how_it_ended(client: Client, farm: Farm):
     path = reverse("web:register", args=[farm.project.name])
     words = words_of(client.get(path))
-    assert "build-and-execute, version" in words
+    assert "Building and running your project, version" in words
     assert ">holds<" in words
     revoke_consent(
         consent=farm.consent,
