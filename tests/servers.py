@@ -111,8 +111,11 @@ def _postgresql_folder() -> Path:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """A new cluster on a Unix socket; yields AFFINEUR_DATABASE. Its server refuses to be root."""
+def postgresql(*, is_durable: bool = False) -> Iterator[str]:
+    """A new cluster on a Unix socket; yields AFFINEUR_DATABASE. Its server refuses to be root.
+
+    It does not wait for the disk, unless it is to be durable.
+    """
     programs = _postgresql_folder()
     user = "nobody" if os.getuid() == 0 else None
     with short_folder() as folder:
@@ -132,7 +135,11 @@ def postgresql() -> Iterator[str]:
             cwd=folder,
         )
         server = [str(programs / "postgres"), "-D", str(data), "-k", str(folder)]
-        settings = {"listen_addresses": "", "fsync": "off", "max_connections": "60"}
+        settings = {
+            "listen_addresses": "",
+            "fsync": "on" if is_durable else "off",
+            "max_connections": "60",
+        }
         for name, value in settings.items():
             server += ["-c", f"{name}={value}"]
         with running(

@@ -232,7 +232,7 @@ def measure(database: str, stack: ExitStack, rounds: int) -> dict[str, dict[str,
     running = {}
     for name, projects in SIZES.items():
         if database == "postgresql":
-            address = stack.enter_context(servers.postgresql())
+            address = stack.enter_context(servers.postgresql(is_durable=True))
         else:
             shutil.copyfile(filled(name, projects), folder / name)
             address = f"sqlite://{folder / name}"
