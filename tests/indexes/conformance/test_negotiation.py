@@ -158,10 +158,3 @@ def test_nothing_comes_compressed_to_who_does_not(index, path):
         answer = index.ask(path, accept=JSON, accept_encoding=refused)
         assert (refused, answer.status) == (refused, 200)
         assert answer["Content-Encoding"] in {"", "identity"}
-
-
-@PATHS
-@pytest.mark.only(is_ours=True)
-def test_nothing_is_written_through_an_index(index, path):
-    for method in ("POST", "PUT", "DELETE"):
-        assert index.ask(path, method, accept=JSON, content_length="0").status in {403, 405}
