@@ -35,7 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what touches the database, so that it can be run on another one."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
-        if item.get_closest_marker("django_db") or names & DATABASE_FIXTURES:
+        is_in_need = item.get_closest_marker("django_db") or names & DATABASE_FIXTURES
+        if is_in_need and not item.get_closest_marker("any_database"):
             item.add_marker("database")
 
 

@@ -19,7 +19,7 @@ from tests.indexes.conformance.reading import ask
 from tests.indexes.serving import serving
 from tests.indexes.wheels import make_wheel, metadata_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 DEMO = NormalizedName("demo")
 VERSION = "1.0+local.1"

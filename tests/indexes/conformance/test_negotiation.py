@@ -8,7 +8,7 @@ from backports import zstd
 from tests.indexes.conformance.corpus import DEMO
 from tests.indexes.conformance.reading import HTML, JSON, PLAIN_HTML
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 PATHS = pytest.mark.parametrize("path", ["", f"{DEMO}/"], ids=["root", "page"])
 DECODERS = {"gzip": gzip.decompress, "zstd": zstd.decompress}
