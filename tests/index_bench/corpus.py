@@ -23,7 +23,7 @@ INSTALLED = tuple(f"package-{number:02}" for number in range(20))
 SMALL_FILES = 10
 LARGE_FILES = 3_000
 WHEEL_BYTES = 50_000
-TOKEN = "affr_bench"  # noqa: S105  # of an index on loopback
+TOKEN = "affr_bench"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -129,7 +129,7 @@ def choose_another_project(farm):
     change(closed(), farm, is_private=True, projects=["docopt"])
 
 
-def end_it(farm):  # noqa: ARG001  # all are called alike
+def end_it(farm):
     delete_index(index=closed())
 
 
@@ -138,7 +138,7 @@ def revoke_the_token(farm):
     revoke_reader_token(tenant="acme", token_id=token.pk, at=farm.now)
 
 
-def let_the_token_expire(farm):  # noqa: ARG001  # all are called alike
+def let_the_token_expire(farm):
     ReaderToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
 
 
