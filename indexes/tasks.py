@@ -1,10 +1,12 @@
 """Celery tasks of the index floor, found by name."""
 
 from celery import shared_task
+from django.db import connection
 from django.utils import timezone
 
 from indexes.services.licences import learn_licences as learn
 from indexes.services.verification import withhold_unverified as withhold
+from indexes.services.write_back import write_back as write_back_log
 
 
 @shared_task(name="indexes.withhold_unverified")
@@ -17,3 +19,9 @@ def withhold_unverified() -> None:
 def learn_licences() -> None:
     """Read the licences that rules of curated indexes go by."""
     learn(at=timezone.now())
+
+
+@shared_task(name="indexes.write_back")
+def write_back() -> None:
+    """Spare those who publish the wait for SQLite's log."""
+    write_back_log(connection)

@@ -23,6 +23,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from indexes.conf import indexes_config
@@ -89,6 +90,13 @@ CHUNK = 256 * 1024
 UNVERIFIED = "Affineur-Unverified-Since"
 # On answers that rest on what upstream said just now: no stored page tells when they are old.
 PROXIED = "Affineur-Proxied"
+
+
+def _read_only[**Given](
+    view: Callable[Given, HttpResponseBase],
+) -> Callable[Given, HttpResponseBase]:
+    """405 and `Allow` for what would write, not the portal's 403: there is no form to forge."""
+    return csrf_exempt(require_safe(view))
 
 
 def _plain(status: int, text: str) -> HttpResponse:
@@ -181,17 +189,17 @@ def _for_project(route: str) -> Callable[[_NamedView], Callable[..., HttpRespons
     return decorate
 
 
-@require_safe
+@_read_only
 def overlay_root(request: HttpRequest) -> HttpResponseBase:
     return _serve_page(request, OVERLAY_ROOT) or _plain(404, "There is no such index.")
 
 
-@require_safe
+@_read_only
 def wheels_root(request: HttpRequest) -> HttpResponseBase:
     return _serve_page(request, WHEELS_ROOT) or _plain(404, "There is no such index.")
 
 
-@require_safe
+@_read_only
 @_for_project("indexes:overlay-project")
 def overlay_project(request: HttpRequest, name: NormalizedName) -> HttpResponseBase:
     """Upstream's files and ours; what we do not follow is upstream's to answer."""
@@ -237,7 +245,7 @@ def _later(error: UpstreamError) -> HttpResponseBase:
     return response
 
 
-@require_safe
+@_read_only
 @_for_project("indexes:wheels-project")
 def wheels_project(request: HttpRequest, name: NormalizedName) -> HttpResponseBase:
     return _serve_page(request, wheels_path(name)) or _without_wheels(name)
@@ -252,7 +260,7 @@ def _without_wheels(name: NormalizedName) -> HttpResponseBase:
     return _cached(_dated(_plain(404, text), since))
 
 
-@require_safe
+@_read_only
 @_for_project("indexes:project-root")
 def project_root(request: HttpRequest, name: NormalizedName) -> HttpResponseBase:
     """The root of the index that has this one project."""
@@ -261,7 +269,7 @@ def project_root(request: HttpRequest, name: NormalizedName) -> HttpResponseBase
     )
 
 
-@require_safe
+@_read_only
 def project_page(request: HttpRequest, name: str, listed: str) -> HttpResponseBase:
     """The page in the index of one project: the overlay's, of that project and no other."""
     try:
@@ -276,12 +284,12 @@ def project_page(request: HttpRequest, name: str, listed: str) -> HttpResponseBa
     return _serve_page(request, overlay_path(project)) or _elsewhere(request, project)
 
 
-@require_safe
+@_read_only
 def platform_root(request: HttpRequest, platform: str) -> HttpResponseBase:  # noqa: ARG001  # all have the same projects
     return _serve_page(request, OVERLAY_ROOT) or _plain(404, "There is no such index.")
 
 
-@require_safe
+@_read_only
 @_for_project("indexes:platform-project")
 def platform_project(request: HttpRequest, name: NormalizedName, platform: str) -> HttpResponseBase:
     """The overlay's page without the wheels of other platforms."""
@@ -296,7 +304,7 @@ def platform_project(request: HttpRequest, name: NormalizedName, platform: str) 
     )
 
 
-@require_safe
+@_read_only
 def dated_root(request: HttpRequest, day: date) -> HttpResponseBase:
     if day > timezone.now().astimezone(UTC).date():
         return _plain(404, f"{day} is yet to come.")
@@ -307,7 +315,7 @@ def dated_root(request: HttpRequest, day: date) -> HttpResponseBase:
     return _serve(request, find) or _plain(404, "There is no such index.")
 
 
-@require_safe
+@_read_only
 @_for_project("indexes:dated-project")
 def dated_project(request: HttpRequest, name: NormalizedName, day: date) -> HttpResponseBase:
     """The overlay's page with what was there by the end of that day (UTC).
@@ -326,7 +334,7 @@ def dated_project(request: HttpRequest, name: NormalizedName, day: date) -> Http
     return response
 
 
-@require_safe
+@_read_only
 def curated_root(request: HttpRequest, tenant: str, index: str) -> HttpResponseBase:
     """The projects that an organisation chose."""
 
@@ -342,7 +350,7 @@ def curated_root(request: HttpRequest, tenant: str, index: str) -> HttpResponseB
     return _for_readers(request, tenant, index, answer)
 
 
-@require_safe
+@_read_only
 def curated_project(request: HttpRequest, tenant: str, index: str, name: str) -> HttpResponseBase:
     """A project as an organisation's rules let it be listed.
 
@@ -413,7 +421,7 @@ def _unshared(response: HttpResponseBase, cache_control: str) -> HttpResponseBas
     return response
 
 
-@require_safe
+@_read_only
 def upstream_status(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001  # a view's signature
     """How long ago upstream was checked, as JSON; times in seconds."""
     status = asdict(read_upstream_status(at=timezone.now()))
@@ -425,14 +433,14 @@ def upstream_status(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001  
 # What mirrors read
 
 
-@require_safe
+@_read_only
 def mirror_root(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001  # a view's signature
     """The overlay's projects with a serial each, as bandersnatch asks for them."""
     body = read_mirror_root(at=timezone.now())
     return _cached(JsonResponse(body, content_type=JSON))
 
 
-@require_safe
+@_read_only
 def mirror_project(request: HttpRequest, name: str) -> HttpResponseBase:
     """The project's files by release, as PyPI's older JSON interface has them."""
     try:
@@ -457,7 +465,7 @@ def _immutable(response: HttpResponseBase, etag: str) -> HttpResponseBase:
     return response
 
 
-@require_safe
+@_read_only
 def file(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
     try:
         download = find_download(sha256=sha256, filename=filename)
@@ -516,7 +524,7 @@ def _chunks(content: BinaryIO, part: ByteRange) -> Iterator[bytes]:
             yield chunk
 
 
-@require_safe
+@_read_only
 def file_metadata(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
     try:
         metadata = find_metadata(sha256=sha256, filename=filename)
@@ -525,7 +533,7 @@ def file_metadata(request: HttpRequest, sha256: str, filename: str) -> HttpRespo
     return _serve_bytes(request, metadata, "text/plain; charset=utf-8")
 
 
-@require_safe
+@_read_only
 def file_provenance(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
     try:
         provenance = find_provenance(sha256=sha256, filename=filename)

@@ -13,8 +13,14 @@ made anew. A page of one platform, or as of a day, goes by the stamp of the proj
 overlay, and by whether that day has come. So what is served is at most a second older than the
 database, a page costs at most one small query a second and process, and no count of changes that
 transactions would have to queue for is kept.
+
+The answer of an organisation's index is kept for each reader apart, and its stamp says besides
+whether the reader's token is good and what the index's terms are
+(`indexes.services.curated.curated_stamp`): three small queries a second. Of the token itself only
+a digest is kept.
 """
 
+import hashlib
 import re
 import threading
 import time
@@ -29,9 +35,11 @@ from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.utils import timezone
 
+from indexes.domain.credentials import token_of
 from indexes.domain.names import InvalidProjectName, parse_project_name
 from indexes.domain.negotiation import Encoding, choose, choose_encoding
 from indexes.domain.selection import is_platform
+from indexes.services.curated import curated_stamp
 from indexes.services.pages import (
     OVERLAY_ROOT,
     WHEELS_ROOT,
@@ -53,16 +61,19 @@ _OVERHEAD = 4 * 1024
 _LONGEST_KNOWN = 1024
 _MOST_KNOWN = 8192
 _METHODS = frozenset({"GET", "HEAD"})
-_PREFIXES = ("/simple/", "/wheels/simple/", "/projects/", "/platforms/", "/as-of/")
+_CURATED = "/o/"
+_PREFIXES = ("/simple/", "/wheels/simple/", "/projects/", "/platforms/", "/as-of/", _CURATED)
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _PATH = re.compile(
     rf"(?P<index>/simple/|/wheels/simple/)(?:(?P<name>{_NAME})/?)?"
     rf"|/projects/(?P<project>{_NAME})/simple(?:/(?P<listed>{_NAME})?)?/?"
     rf"|/platforms/(?P<platform>[a-z0-9_]+)/simple/(?:(?P<of_platform>{_NAME})/?)?"
-    rf"|/as-of/(?P<day>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/simple/(?P<dated>{_NAME})/?",
+    rf"|/as-of/(?P<day>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/simple/(?P<dated>{_NAME})/?"
+    rf"|/o/(?P<tenant>[\w-]+)/(?P<slug>[\w-]+)/simple/(?:(?P<chosen>{_NAME})/?)?",
     re.ASCII,
 )
-_KEPT = frozenset({"200", "301", "302", "404"})
+_NAMES = ("name", "project", "of_platform", "dated", "chosen")
+_KEPT = frozenset({"200", "301", "302", "401", "404"})
 _NOT_KEPT = frozenset({"set-cookie", PROXIED.lower()})
 _NOT_OF_304 = frozenset({"content-type", "content-encoding", "content-length"})
 
@@ -96,6 +107,8 @@ class _Sent(NamedTuple):
     forwarded_scheme: str
     is_elsewhere: bool
     """Whether the request was sent on from another host, or is for an application below ours."""
+    reader: str
+    """A digest of what the reader of an organisation's index showed."""
 
 
 class _Basis(NamedTuple):
@@ -104,6 +117,8 @@ class _Basis(NamedTuple):
     path: str
     name: str
     day: date | None
+    curated: tuple[str, str] | None
+    """The tenant and slug of the index, where an organisation's is asked for."""
 
 
 class _Request(NamedTuple):
@@ -116,6 +131,7 @@ class _Request(NamedTuple):
     host: str
     scheme: str
     forwarded_scheme: str
+    reader: str
 
 
 class _Cache:
@@ -172,9 +188,10 @@ class IndexApplication:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         get = environ.get
+        path = get("PATH_INFO", "")
         sent = (
             environ["REQUEST_METHOD"],
-            get("PATH_INFO", ""),
+            path,
             get("QUERY_STRING", ""),
             get("HTTP_ACCEPT", ""),
             get("HTTP_ACCEPT_ENCODING"),
@@ -182,6 +199,7 @@ class IndexApplication:
             environ["wsgi.url_scheme"],
             get(self._scheme_header, ""),
             "HTTP_X_FORWARDED_HOST" in environ or bool(get("SCRIPT_NAME")),
+            _reader(environ) if path.startswith(_CURATED) else "",
         )
         request = self._known.get(sent) or self._read(_Sent(*sent))
         answer = None if request is None else self._find(request, environ)
@@ -262,9 +280,16 @@ class IndexApplication:
         }
         if request.host:
             plain["HTTP_HOST"] = request.host
+        if request.reader:
+            plain["HTTP_AUTHORIZATION"] = environ["HTTP_AUTHORIZATION"]
         if request.forwarded_scheme:
             plain[self._scheme_header] = request.forwarded_scheme
         return plain
+
+
+def _reader(environ: "WSGIEnvironment") -> str:
+    authorization = environ.get("HTTP_AUTHORIZATION")
+    return hashlib.sha256(authorization.encode()).hexdigest() if authorization else ""
 
 
 def _length(sent: _Sent) -> int:
@@ -285,7 +310,14 @@ def _request(sent: _Sent) -> _Request | None:
     if basis is None or media_type is None or encoding is None:
         return None
     return _Request(
-        sent.path, basis, media_type, encoding, sent.host, sent.scheme, sent.forwarded_scheme
+        sent.path,
+        basis,
+        media_type,
+        encoding,
+        sent.host,
+        sent.scheme,
+        sent.forwarded_scheme,
+        sent.reader,
     )
 
 
@@ -308,11 +340,25 @@ def _read_stamp(request: _Request, environ: "WSGIEnvironment") -> object:
     """Between the signals of a request, at which Django looks after its connections."""
     request_started.send(IndexApplication, environ=environ)
     try:
-        basis = request.basis
-        stamp = page_stamp(path=basis.path, media_type=request.media_type, name=basis.name)
-        return stamp, basis.day is None or basis.day <= timezone.now().astimezone(UTC).date()
+        return _stamp_of(request, environ)
     finally:
         request_finished.send(IndexApplication)
+
+
+def _stamp_of(request: _Request, environ: "WSGIEnvironment") -> object:
+    basis, now = request.basis, timezone.now()
+    if basis.curated is not None:
+        tenant, slug = basis.curated
+        return curated_stamp(
+            tenant=tenant,
+            slug=slug,
+            name=basis.name,
+            media_type=request.media_type,
+            secret=token_of(environ.get("HTTP_AUTHORIZATION")),
+            at=now,
+        )
+    stamp = page_stamp(path=basis.path, media_type=request.media_type, name=basis.name)
+    return stamp, basis.day is None or basis.day <= now.astimezone(UTC).date()
 
 
 def _basis(path: str) -> _Basis | None:
@@ -324,7 +370,8 @@ def _basis(path: str) -> _Basis | None:
         day = date.fromisoformat(found["day"]) if found["day"] else None
     except ValueError:
         return None
-    return _Basis(*_stored(found), day)
+    curated = (found["tenant"], found["slug"]) if found["tenant"] else None
+    return _Basis(*_stored(found), day, curated)
 
 
 def _stored(found: re.Match[str]) -> tuple[str, str]:
@@ -332,7 +379,7 @@ def _stored(found: re.Match[str]) -> tuple[str, str]:
 
     Where nothing stored answers, the path itself: then nothing changes the answer.
     """
-    given = found["name"] or found["project"] or found["of_platform"] or found["dated"]
+    given = next(filter(None, (found[group] for group in _NAMES)), None)
     if given is None:
         return OVERLAY_ROOT if found["platform"] else found[0], ""
     try:

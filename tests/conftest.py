@@ -39,7 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
-        if item.get_closest_marker("django_db") or names & DATABASE_FIXTURES:
+        is_in_need = item.get_closest_marker("django_db") or names & DATABASE_FIXTURES
+        if is_in_need and not item.get_closest_marker("any_database"):
             item.add_marker("database")
         if "zig" in names:
             item.add_marker(pytest.mark.xdist_group("zig"))

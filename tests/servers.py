@@ -7,6 +7,7 @@ process nor a file behind.
 import contextlib
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -111,8 +112,11 @@ def _postgresql_folder() -> Path:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """A new cluster on a Unix socket; yields AFFINEUR_DATABASE. Its server refuses to be root."""
+def postgresql(*, is_durable: bool = False) -> Iterator[str]:
+    """A new cluster on a Unix socket; yields AFFINEUR_DATABASE. Its server refuses to be root.
+
+    It does not wait for the disk, unless it is to be durable.
+    """
     programs = _postgresql_folder()
     user = "nobody" if os.getuid() == 0 else None
     with short_folder() as folder:
@@ -132,7 +136,11 @@ def postgresql() -> Iterator[str]:
             cwd=folder,
         )
         server = [str(programs / "postgres"), "-D", str(data), "-k", str(folder)]
-        settings = {"listen_addresses": "", "fsync": "off", "max_connections": "60"}
+        settings = {
+            "listen_addresses": "",
+            "fsync": "on" if is_durable else "off",
+            "max_connections": "60",
+        }
         for name, value in settings.items():
             server += ["-c", f"{name}={value}"]
         with running(
@@ -234,7 +242,10 @@ def s3(*, is_public: bool = False) -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def nginx(configuration: str) -> Iterator[str]:
-    """Nginx with these contents of its http block, in which `PORT` is the port; yields the URL."""
+    """Nginx with these contents of its http block; yields the URL.
+
+    `PORT` in it is the port, `FOLDER` a folder of its own.
+    """
     with short_folder() as folder:
         # Its workers are nobody.
         folder.chmod(0o755)
@@ -247,11 +258,29 @@ def nginx(configuration: str) -> Iterator[str]:
         path.write_text(
             f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error;"
             f"events {{ worker_connections 256; }} http {{ access_log off; {temporary}\n"
-            f"{configuration.replace('PORT', str(port))}\n}}\n"
+            f"{configuration.replace('PORT', str(port)).replace('FOLDER', str(folder))}\n}}\n"
         )
         argv = ["nginx", "-c", str(path), "-e", str(folder / "error")]
         with running(argv, is_ready=lambda: _accepts(("127.0.0.1", port)), log=folder / "log"):
             yield f"http://127.0.0.1:{port}"
+
+
+def shipped_nginx(index: str) -> str:
+    """`deploy/nginx.conf` for `nginx`, before the index at that URL: on loopback, without TLS."""
+    shipped = (Path(__file__).parent.parent / "deploy" / "nginx.conf").read_text()
+    for pattern, put in {
+        r"127\.0\.0\.1:8001": index.removeprefix("http://").rstrip("/"),
+        r"/var/cache/nginx/": "FOLDER/",
+        r"listen 80;": f"listen 127.0.0.1:{free_port()};",
+        r"listen 443 ssl http2;": "listen 127.0.0.1:PORT;",
+        r"ssl_certificate(_key)? .*;": "",
+        r"X-Forwarded-Proto \$scheme;": "X-Forwarded-Proto https;",
+    }.items():
+        shipped, count = re.subn(pattern, put, shipped)
+        if not count:
+            message = f"deploy/nginx.conf has no {pattern}: say here what became of it"
+            raise ValueError(message)
+    return shipped
 
 
 def answers(url: str) -> bool:

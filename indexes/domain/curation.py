@@ -23,6 +23,15 @@ class Rules:
     min_age_days: int = 0
     without_superseded: bool = False
 
+    @property
+    def go_by_the_page(self) -> bool:
+        """Whether what they leave out follows from the page: not from the time, or facts besides.
+
+        >>> Rules(without_superseded=True).go_by_the_page, Rules(min_age_days=1).go_by_the_page
+        (True, False)
+        """
+        return not (self.licences or self.reproducible_only or self.min_age_days)
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -1,7 +1,8 @@
 """Curated indexes: an organisation's own choice of projects, under its rules.
 
 Their pages are made when they are asked for, like those of a platform: what they list follows
-the project's rows, the index's rules, and the time, by which releases come of age.
+the project's rows, the index's rules, and the time, by which releases come of age. `curated_stamp`
+tells when a page that was made is still what would be made.
 """
 
 import hashlib
@@ -20,7 +21,15 @@ from indexes.domain.negotiation import Encoding
 from indexes.domain.simple import ProjectPage, RootPage
 from indexes.errors import IndexesError
 from indexes.models import CuratedIndex, File, Project, ReaderToken, ReleaseLicence
-from indexes.services.pages import ServedPage, page_forms, read_overlay, root_forms, served
+from indexes.services.pages import (
+    ServedPage,
+    overlay_path,
+    page_forms,
+    read_overlay,
+    root_forms,
+    served,
+    stored_page,
+)
 from indexes.services.proxy import proxied_page
 from indexes.upstream import ProjectNotUpstream
 
@@ -196,6 +205,29 @@ def _hash(secret: str) -> str:
 
 
 # Pages
+
+
+def curated_stamp(
+    *, tenant: str, slug: str, name: str, media_type: str, secret: str | None, at: datetime
+) -> object:
+    """A value that differs whenever the answer for that reader may (`pages.page_stamp`).
+
+    It equals nothing where the answer rests on more than the index's terms, the reader's token and
+    the project's page of the overlay: on when a release comes of age, on what is known of licences
+    and of second builds, on what upstream says of a project that we do not follow.
+    """
+    try:
+        index = find_readable(tenant=tenant, slug=slug, secret=secret, at=at)
+    except (CredentialsNeeded, NoSuchIndex) as error:
+        return error.code
+    terms = (index.pk, index.changed_at, index.is_private)
+    if not name:
+        return terms
+    page = stored_page(path=overlay_path(name), media_type=media_type)
+    etag = page.values_list("etag", flat=True).first()
+    if etag is None or not index.rules.go_by_the_page:
+        return object()
+    return terms, etag
 
 
 def find_curated_root(*, index: CuratedIndex, media_type: str, encoding: Encoding) -> ServedPage:

@@ -24,7 +24,10 @@ def database_from(url: str) -> dict[str, Any]:
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 30,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+                # The log is written back every few seconds (`indexes.write_back`): a commit does
+                # it, and waits for the disk, only when that has not happened for 40 MB.
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                " PRAGMA wal_autocheckpoint=10000;",
             },
         }
     if parts.scheme in {"postgres", "postgresql"}:
@@ -273,6 +276,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "builds.reconcile", "schedule": 15.0},
+    "write-back": {"task": "indexes.write_back", "schedule": 15.0},
     "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 60.0},
     "learn-licences": {"task": "indexes.learn_licences", "schedule": 300.0},
     "replan": {"task": "portal.replan_requests", "schedule": 300.0},

@@ -11,6 +11,7 @@ long. With neither, a run takes about ten minutes.
 """
 
 import argparse
+import base64
 import json
 import statistics
 import sys
@@ -22,7 +23,7 @@ from pathlib import Path
 import httpx
 
 from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML
-from tests.index_bench.corpus import INSTALLED
+from tests.index_bench.corpus import INSTALLED, TOKEN
 from tests.index_bench.measure import Sample, ask, install, peak_megabytes
 from tests.index_bench.peers import HEADERS, SERVERS, Corpus, Server, corpus
 
@@ -37,7 +38,13 @@ PAGES = {
     "large gzip": ("large/", PACKED),
     "root": ("", ACCEPT),
 }
-CASES = (*PAGES, "wheel", "metadata", "install")
+# Organisations' indexes, of which only ours knows; their pages are the overlay's, byte for byte.
+READER = base64.b64encode(f"__token__:{TOKEN}".encode()).decode()
+CURATED = {
+    "curated": ("/o/bench/open/simple/small/", ACCEPT),
+    "private": ("/o/bench/closed/simple/small/", {**ACCEPT, "Authorization": f"Basic {READER}"}),
+}
+CASES = (*PAGES, *CURATED, "wheel", "metadata", "install")
 
 
 def request_of(case: str, server: Server, wheel: str) -> tuple[str, dict[str, str]] | None:
@@ -45,6 +52,10 @@ def request_of(case: str, server: Server, wheel: str) -> tuple[str, dict[str, st
     if case in PAGES:
         project, headers = PAGES[case]
         path = f"{server.simple}{project}{server.page}"
+    elif case in CURATED:
+        path, headers = CURATED[case]
+        if server.name == "nginx":
+            path, headers = f"{server.simple}small/{server.page}", ACCEPT
     else:
         ending = ".metadata" if case == "metadata" else ""
         path, headers = f"{file_of(server, wheel)}{ending}", dict(HEADERS)

@@ -23,6 +23,7 @@ INSTALLED = tuple(f"package-{number:02}" for number in range(20))
 SMALL_FILES = 10
 LARGE_FILES = 3_000
 WHEEL_BYTES = 50_000
+TOKEN = "affr_bench"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -130,7 +131,20 @@ def fill_the_index(folder: Path) -> None:
     for name in (*INSTALLED, "small", "large"):
         render_pages(project=projects[name], at=NOW)
     kept.unlink()
+    _curate()
     _write_pages(folder / "www")
+
+
+def _curate() -> None:
+    """An organisation's indexes of what is installed and of the small project."""
+    from indexes.services.curated import Terms, add_reader_token, create_index
+
+    for slug, is_private in (("open", False), ("closed", True)):
+        terms = Terms([*INSTALLED, "small"], is_private=is_private)
+        create_index(tenant="bench", slug=slug, terms=terms, at=NOW)
+    add_reader_token(
+        tenant="bench", name="bench", prefix=TOKEN[:4], secret=TOKEN, expires_at=None, at=NOW
+    )
 
 
 def _row(model, project, each: Wheel, sha256: str, number: int):

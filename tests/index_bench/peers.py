@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
@@ -77,7 +76,7 @@ def _nginx(workers: int, http: str) -> Iterator[int]:
         folder.chmod(0o755)
         configuration = folder / "nginx.conf"
         told = NGINX.format(
-            workers=workers, folder=folder, http=http.replace("{folder}", str(folder))
+            workers=workers, folder=folder, http=http.replace("FOLDER", str(folder))
         )
         configuration.write_text(told)
         log = folder / "error"
@@ -121,19 +120,7 @@ def proxied_index(corpus: Corpus, workers: int) -> Iterator[Server]:
     """Ours behind the shipped nginx configuration, on loopback and without TLS."""
     with index(corpus, workers) as behind:
         port = servers.free_port()
-        shipped = (HERE / "deploy" / "nginx.conf").read_text()
-        for pattern, put in {
-            r"127\.0\.0\.1:8001": behind.url.removeprefix("http://"),
-            r"/var/cache/nginx/": "{folder}/",
-            r"listen 80;": f"listen 127.0.0.1:{servers.free_port()};",
-            r"listen 443 ssl http2;": f"listen 127.0.0.1:{port};",
-            r"ssl_certificate(_key)? .*;": "",
-            r"X-Forwarded-Proto \$scheme;": "X-Forwarded-Proto https;",
-        }.items():
-            shipped, count = re.subn(pattern, put, shipped)
-            if not count:
-                message = f"deploy/nginx.conf has no {pattern}: tell the bench what became of it"
-                raise RuntimeError(message)
+        shipped = servers.shipped_nginx(behind.url).replace("PORT", str(port))
         with _nginx(workers, shipped) as pid:
             url = f"http://127.0.0.1:{port}"
             yield Server("affineur+nginx", url, pid, more=(behind.pid,))

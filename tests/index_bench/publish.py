@@ -3,23 +3,28 @@
 An index of 1,000 files (50 projects) and one of 1,000,000 (50,000 projects, 20 files each) are
 filled by the same rows; then files are published into projects of both in turn. What is timed is
 the transaction: rows, standings, pages and their packed forms. The overlay's root, which every
-project is in already, does not change; what it takes to store it anew is told apart. It runs on
-SQLite, and on a PostgreSQL of its own with `--postgresql`. Writes `var/publish-bench-….json`.
+project is in already, does not change; what it takes to store it anew is told apart. Beside it,
+SQLite's log is written back as often as the scheduler has it done. It runs on
+SQLite, and on a PostgreSQL of its own with `--postgresql`. What was filled for SQLite is kept
+under `var/publish-bench`, and each run works on a copy. Writes `var/publish-bench-….json`.
 """
 
 import argparse
 import hashlib
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Model
 
@@ -153,6 +158,14 @@ def store_root() -> float:
     return time.perf_counter() - began
 
 
+def write_back_now_and_then() -> None:
+    from indexes.services.write_back import write_back
+
+    while True:
+        time.sleep(settings.CELERY_BEAT_SCHEDULE["write-back"]["schedule"])
+        write_back(connection)
+
+
 def serve_questions() -> None:
     """One database's part: a line in is what to do, a line out is how long it took."""
     import django
@@ -160,11 +173,15 @@ def serve_questions() -> None:
     django.setup()
     from django.core.management import call_command
 
+    from indexes.models import Project
+
     call_command("migrate", verbosity=0)
     projects = int(sys.argv[2])
-    fill(projects)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    if not Project.objects.exists():
+        fill(projects)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    threading.Thread(target=write_back_now_and_then, daemon=True).start()
     print("[]", flush=True)
     done = 0
     for line in sys.stdin:
@@ -175,27 +192,53 @@ def serve_questions() -> None:
             done += int(line)
 
 
+def answering(projects: int, address: str) -> subprocess.Popen[str]:
+    """A process that works on that database; its first line comes when the database is filled."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.index_bench.publish", "--answer", str(projects)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=HERE,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.index_bench.settings",
+            "AFFINEUR_DATABASE": address,
+        },
+    )
+
+
+def filled(name: str, projects: int) -> Path:
+    """A SQLite file of that size; made once, and anew when what fills it has changed."""
+    makers = sorted([Path(__file__), *(HERE / "indexes").glob("m[io]*/*.py")])
+    told = hashlib.sha256(b"".join(path.read_bytes() for path in makers)).hexdigest()
+    folder = HERE / "var" / "publish-bench"
+    path = folder / f"{name}-{told[:16]}.sqlite3"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob(f"{name}-*"):
+            old.unlink()
+        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+            made = Path(unfinished) / name
+            with answering(projects, f"sqlite://{made}") as process:
+                _ask(process, None)
+                process.stdin.close()
+            made.replace(path)
+    return path
+
+
 def measure(database: str, stack: ExitStack, rounds: int) -> dict[str, dict[str, float]]:
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=HERE / "var")))
     running = {}
     for name, projects in SIZES.items():
-        address = f"sqlite://{folder / name}"
         if database == "postgresql":
-            address = stack.enter_context(servers.postgresql())
-        running[name] = stack.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.index_bench.publish", "--answer", str(projects)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=HERE,
-                env={
-                    **os.environ,
-                    "DJANGO_SETTINGS_MODULE": "tests.index_bench.settings",
-                    "AFFINEUR_DATABASE": address,
-                },
-            )
-        )
+            address = stack.enter_context(servers.postgresql(is_durable=True))
+        else:
+            shutil.copyfile(filled(name, projects), folder / name)
+            address = f"sqlite://{folder / name}"
+        running[name] = stack.enter_context(answering(projects, address))
+    # What copying and filling left to be written is not publishing's.
+    os.sync()
     for process in running.values():
         _ask(process, None)
     # The first of each warm up.
@@ -235,13 +278,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25, help="of 20 files into each index")
     options = parser.parse_args()
     database = "postgresql" if options.postgresql else "sqlite"
+    (HERE / "var").mkdir(exist_ok=True)
     with ExitStack() as stack:
         results = measure(database, stack, options.rounds)
     print(f"{database:12}" + "".join(f"{key:>10}" for key in ("p50_ms", "p99_ms", "root_ms")))
     for name, figures in results.items():
         print(f"{name:12}" + "".join(f"{value:>10g}" for value in figures.values()))
     path = HERE / "var" / f"publish-bench-{database}.json"
-    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=2) + "\n")
 
 

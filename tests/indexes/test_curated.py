@@ -26,7 +26,6 @@ from indexes.services.curated import (
     revoke_reader_token,
 )
 from indexes.services.verification import withhold_unverified
-from indexes.wsgi import IndexApplication
 from tests.indexes.conftest import NAME, NOW
 
 pytestmark = pytest.mark.django_db
@@ -217,26 +216,6 @@ def test_use_is_written_once_a_minute(secret, django_assert_num_queries):
 
 def test_only_the_hash_of_a_token_is_kept(secret):
     assert "affr_secret" not in str(ReaderToken.objects.values().get())
-
-
-def test_the_thin_entry_keeps_no_page_of_a_private_index(client, secret):
-    asked = []
-
-    def application(environ, start_response):
-        asked.append(environ["HTTP_AUTHORIZATION"])
-        start_response("200 OK", [])
-        return [b""]
-
-    entry = IndexApplication(application)
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": SECRET_ROOT,
-        "wsgi.url_scheme": "http",
-        "HTTP_HOST": "testserver",
-    }
-    for _ in range(2):
-        entry(environ | {"HTTP_AUTHORIZATION": basic()}, lambda *_: None)
-    assert asked == [basic(), basic()]
 
 
 # Terms

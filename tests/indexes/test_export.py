@@ -415,6 +415,7 @@ def static(request):
     return request.getfixturevalue(request.param)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("index", ["simple/", "wheels/simple/"])
 def test_installers_install_from_it(static, tmp_path, index):
     for name, install in INSTALLERS.items():
@@ -424,6 +425,7 @@ def test_installers_install_from_it(static, tmp_path, index):
         assert (target / "demo.py").read_text() == "made_by = 'affineur'\n"
 
 
+@pytest.mark.any_database
 def test_it_negotiates_as_the_application_does(static, subtests):
     for path in ("/simple/", f"/simple/{NAME}/"):
         for accept, expected in {**WISHES, "*/*": "text/html", JSON: JSON, HTML: HTML}.items():
@@ -440,6 +442,7 @@ def test_it_negotiates_as_the_application_does(static, subtests):
                 assert answer.headers["vary"] == "Accept, Accept-Encoding"
 
 
+@pytest.mark.any_database
 def test_it_compresses_for_who_takes_that(static, client):
     url = f"{static}/simple/{NAME}/"
     served = client.get(f"/simple/{NAME}/", headers={"accept": JSON}).content
@@ -452,6 +455,7 @@ def test_it_compresses_for_who_takes_that(static, client):
     assert again.status_code == 304
 
 
+@pytest.mark.any_database
 def test_it_sends_on_what_it_does_not_have(static, upstream):
     upstream.add_sdist("stranger", "1.0")
     sent = httpx.get(f"{static}/simple/stranger/", headers={"accept": JSON})
@@ -466,6 +470,7 @@ def test_it_sends_on_what_it_does_not_have(static, upstream):
         assert httpx.get(static + hidden).status_code == 404
 
 
+@pytest.mark.any_database
 def test_files_are_immutable_and_come_in_parts(static, ours):
     url = f"{static}/files/{ours.sha256}/{ours.filename}"
     part = httpx.get(url, headers={"range": "bytes=1-3"})

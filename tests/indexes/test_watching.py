@@ -60,6 +60,7 @@ def watch_for(seconds, meanwhile):
     return changelog
 
 
+@pytest.mark.any_database
 def test_changes_are_listed_within_an_interval_and_within_the_budget(followed):
     made, listed = {}, {}
 

@@ -159,6 +159,7 @@ def gone(farm, ours, upstream):
     farm.confirm(NormalizedName("gone"))
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("scheme_header", [None, ("HTTP_X_FORWARDED_PROTO", "https")])
 def test_every_answer_is_djangos(connection_kept, gone, settings, scheme_header, subtests):
     settings.SECURE_PROXY_SSL_HEADER = scheme_header

@@ -15,6 +15,7 @@ from tests.indexes.conformance.reading import (
 
 pytestmark = pytest.mark.django_db
 
+WRITING = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -99,3 +100,16 @@ def test_what_was_escaped_is_read_back_as_it_was(index):
 def test_a_missing_page_reflects_nothing(index):
     answer = index.ask("%3Cscript%3Ealert(1)%3C/", accept=HTML)
     assert answer.media_type != PLAIN_HTML or b"<script>" not in answer.body
+
+
+@pytest.mark.only(is_ours=True)
+def test_nothing_is_written_through_an_index(index):
+    """Whoever tries is told what may be asked (RFC 9110, 15.5.6)."""
+    paths = ("", f"{DEMO}/", DEMO, "Demo.Pkg/", f"{NOWHERE}/")
+    files = [file.url for file in index.own_files()[:1]]
+    urls = [*(index.url + path for path in paths), *files, *(f"{url}.metadata" for url in files)]
+    for url in urls:
+        for method in WRITING:
+            answer = index.ask_url(url, method, content_length="0")
+            allowed = set(answer["Allow"].replace(" ", "").split(","))
+            assert (url, answer.status, allowed) == (url, 405, {"GET", "HEAD"})

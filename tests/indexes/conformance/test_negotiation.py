@@ -8,7 +8,7 @@ from backports import zstd
 from tests.indexes.conformance.corpus import DEMO
 from tests.indexes.conformance.reading import HTML, JSON, PLAIN_HTML
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 PATHS = pytest.mark.parametrize("path", ["", f"{DEMO}/"], ids=["root", "page"])
 DECODERS = {"gzip": gzip.decompress, "zstd": zstd.decompress}
@@ -158,10 +158,3 @@ def test_nothing_comes_compressed_to_who_does_not(index, path):
         answer = index.ask(path, accept=JSON, accept_encoding=refused)
         assert (refused, answer.status) == (refused, 200)
         assert answer["Content-Encoding"] in {"", "identity"}
-
-
-@PATHS
-@pytest.mark.only(is_ours=True)
-def test_nothing_is_written_through_an_index(index, path):
-    for method in ("POST", "PUT", "DELETE"):
-        assert index.ask(path, method, accept=JSON, content_length="0").status in {403, 405}

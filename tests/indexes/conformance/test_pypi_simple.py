@@ -5,7 +5,11 @@ import pytest
 
 from tests.indexes.conformance.corpus import DEMO
 
-pytestmark = [pytest.mark.django_db, pytest.mark.only(is_ours=True)]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.any_database,
+    pytest.mark.only(is_ours=True),
+]
 ACCEPTS = {"json": pypi_simple.ACCEPT_JSON_ONLY, "html": pypi_simple.ACCEPT_HTML_ONLY}
 
 

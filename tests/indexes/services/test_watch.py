@@ -443,6 +443,7 @@ class World:
             )
 
 
+@pytest.mark.any_database
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
 def test_whatever_happens_no_listing_is_wrong_and_it_recovers(acts, db, tmp_path):
