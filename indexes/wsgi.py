@@ -16,7 +16,7 @@ transactions would have to queue for is kept.
 
 The answer of an organisation's index is kept for each reader apart, and its stamp says besides
 whether the reader's token is good and what the index's terms are
-(`indexes.services.curated.curated_stamp`): three small queries a second. Of the token itself only
+(`indexes.services.curated.curated_stamp`): four small queries a second. Of the token itself only
 a digest is kept.
 """
 

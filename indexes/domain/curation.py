@@ -22,6 +22,7 @@ class Rules:
     reproducible_only: bool = False
     min_age_days: int = 0
     without_superseded: bool = False
+    """Whether wheels go that others take the place of: locks of hashes alone find them no more."""
 
     @property
     def go_by_the_page(self) -> bool:
@@ -41,6 +42,8 @@ class Known:
     """By version: the SPDX expression of the release's metadata, empty when it is unclear."""
     ours: Mapping[str, bool | None]
     """By filename, for files of ours: whether it came out the same when it was built again."""
+    overtaken: frozenset[str] = frozenset()
+    """Those of ours that upstream's wheels serve as well."""
 
 
 class Ground(StrEnum):
@@ -64,7 +67,7 @@ _LABELS = {
     Ground.TOO_YOUNG: "It is too young",
     Ground.AGE_UNKNOWN: "Its age is not known",
     Ground.NOT_REPRODUCIBLE: "Nobody has shown that it comes out the same when built again",
-    Ground.SUPERSEDED: "A later build of ours takes its place",
+    Ground.SUPERSEDED: "A wheel of upstream's, or a later one of ours, takes its place",
 }
 
 
@@ -135,7 +138,7 @@ class _Judge:
         is_shown = self.known.ours.get(file.filename) is True
         if self.rules.reproducible_only and not is_source and not is_shown:
             return LeftOut(file.filename, Ground.NOT_REPRODUCIBLE)
-        if self.rules.without_superseded and file.filename in self.replaced:
+        if self.rules.without_superseded and file.filename in self.replaced | self.known.overtaken:
             return LeftOut(file.filename, Ground.SUPERSEDED)
         return None
 

@@ -6,7 +6,7 @@ tells when a page that was made is still what would be made.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,6 +19,7 @@ from indexes.domain.licences import one_licence
 from indexes.domain.names import NormalizedName, parse_project_name
 from indexes.domain.negotiation import Encoding
 from indexes.domain.simple import ProjectPage, RootPage
+from indexes.domain.status import Standing
 from indexes.errors import IndexesError
 from indexes.models import CuratedIndex, File, Project, ReaderToken, ReleaseLicence
 from indexes.services.pages import (
@@ -31,6 +32,7 @@ from indexes.services.pages import (
     stored_page,
 )
 from indexes.services.proxy import proxied_page
+from indexes.services.standing import overtaken_files
 from indexes.upstream import ProjectNotUpstream
 
 MOST_PROJECTS = 2_000
@@ -227,7 +229,9 @@ def curated_stamp(
     etag = page.values_list("etag", flat=True).first()
     if etag is None or not index.rules.go_by_the_page:
         return object()
-    return terms, etag
+    overtaken = File.objects.filter(project__name=name, standing=Standing.SUPERSEDED)
+    kept = overtaken.order_by("pk").values_list("pk", "decision", "decision_reason")
+    return terms, etag, () if index.without_superseded else tuple(kept)
 
 
 def find_curated_root(*, index: CuratedIndex, media_type: str, encoding: Encoding) -> ServedPage:
@@ -257,10 +261,11 @@ def read_curated(*, index: CuratedIndex, name: NormalizedName, at: datetime) -> 
     if name not in index.projects:
         return None
     project = Project.objects.enrolled().filter(name=name).first()
-    page = _proxied(name, at) if project is None else read_overlay(project)
+    overtaken = [] if project is None else overtaken_files(project=project)
+    page = _proxied(name, at) if project is None else read_overlay(project, besides=overtaken)
     if page is None:
         return None
-    kept, left_out = curate(page, index.rules, _known(name, project), at=at)
+    kept, left_out = curate(page, index.rules, _known(name, project, overtaken), at=at)
     return Curated(kept, left_out, project)
 
 
@@ -272,15 +277,16 @@ def _proxied(name: NormalizedName, at: datetime) -> ProjectPage | None:
         return None
 
 
-def _known(name: NormalizedName, project: Project | None) -> Known:
+def _known(name: NormalizedName, project: Project | None, overtaken: Iterable[File]) -> Known:
     """Of a release, what our own wheel states goes before what we read upstream."""
     stated = ReleaseLicence.objects.filter(project=name).values_list("version", "expression")
     licences = dict(stated)
     ours: dict[str, bool | None] = {}
     if project is not None:
-        files = File.objects.on_pages().filter(project=project).order_by("pk")
+        listed = Q(standing__in=[Standing.LISTED, Standing.YANKED, Standing.SUPERSEDED])
+        files = File.objects.filter(listed, project=project).order_by("pk")
         rows = files.values_list("filename", "version", "licence", "is_reproducible")
         for filename, version, licence, is_reproducible in rows:
             ours[filename] = is_reproducible
             licences[version] = licence or licences.get(version, "")
-    return Known(licences, ours)
+    return Known(licences, ours, frozenset(file.filename for file in overtaken))

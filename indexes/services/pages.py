@@ -125,9 +125,12 @@ def _rendered(project: Project) -> dict[str, dict[str, bytes]]:
     }
 
 
-def read_overlay(project: Project) -> ProjectPage | None:
-    """The project's page of the overlay, as the rows now have it; None when it has none."""
-    return _overlay(project, read_state(project), _ours(project))
+def read_overlay(project: Project, *, besides: Iterable[File] = ()) -> ProjectPage | None:
+    """The project's page of the overlay, as the rows now have it; None when it has none.
+
+    `besides` are files of ours to be listed that it does not list.
+    """
+    return _overlay(project, read_state(project), [*_ours(project), *besides])
 
 
 def _ours(project: Project) -> list[File]:

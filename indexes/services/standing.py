@@ -125,6 +125,17 @@ def _releases(project: Project, versions: set[str]) -> _Releases:
     return {version: (release_of(rows[version]), frozenset(tags[version])) for version in versions}
 
 
+def overtaken_files(*, project: Project) -> list[File]:
+    """Files of ours that upstream's serve as well, each as it would stand alone; unsaved."""
+    superseded = File.objects.filter(project=project, standing=Standing.SUPERSEDED)
+    files = list(superseded.defer("metadata", "provenance").order_by("filename"))
+    releases = _releases(project, {file.version for file in files}) if files else {}
+    alone = {version: (release, frozenset[Tag]()) for version, (release, _) in releases.items()}
+    for file in files:
+        _set_standing(project, file, alone)
+    return files
+
+
 def _set_standing(project: Project, file: File, releases: _Releases) -> bool:
     release, tags = releases[file.version]
     standing, reason = standing_of(

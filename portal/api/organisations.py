@@ -124,7 +124,9 @@ class TermsSerializer(serializers.Serializer[Any]):
     )
     min_age_days = serializers.IntegerField(default=0, min_value=0, max_value=LONGEST_AGE)
     without_superseded = serializers.BooleanField(
-        default=False, help_text="Leave out wheels of ours that a later build takes the place of."
+        default=True,
+        help_text="Leave out wheels of ours that upstream's, or later ones of ours, take the place"
+        " of.",
     )
 
 

@@ -1,6 +1,7 @@
 """Production's index on its own entry: pages and files, and nothing that knows of people.
 
-It needs to read the tables of `indexes` and the files in storage; it writes neither.
+It needs to read the tables of `indexes` and the files in storage, and writes no more than when a
+reader's token was last used.
 """
 
 from portal.settings.prod import *

@@ -126,7 +126,11 @@ class TermsForm(forms.Form):
         label="Only wheels that came out the same when they were built again", required=False
     )
     without_superseded = forms.BooleanField(
-        label="No wheels of ours that a later build takes the place of", required=False
+        label="No wheels of ours that upstream's, or later ones of ours, take the place of",
+        required=False,
+        initial=True,
+        help_text="Without this rule, locks of poetry and pdm install the very wheel that they"
+        " name; installers prefer it to upstream's.",
     )
     is_private = forms.BooleanField(
         label="Private: its pages are read with a token",

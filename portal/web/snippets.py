@@ -45,6 +45,15 @@ class Advice:
 
     choose: str
     risk: str
+    locks: str = ""
+    """What becomes of a lock file, where that is not as one would think."""
+
+
+_LOCKS = (
+    "When PyPI comes to have a wheel that serves as ours did, ours leaves the page and stays at its"
+    " address: locks that name addresses, as those of pip and uv do and pdm's with"
+    " --strategy static_urls, install it for good. "
+)
 
 
 ADVICE: Mapping[Kind, Advice] = {
@@ -60,18 +69,27 @@ ADVICE: Mapping[Kind, Advice] = {
         "As an extra index of pip it is asked for every name, and the higher version wins wherever"
         " it lies; we only publish names that PyPI has, but an index more is a party more that you"
         " trust. A yank on PyPI is followed here within minutes, not at the same moment.",
+        f"{_LOCKS}Those of poetry and pdm name hashes, and find none of them here then: use the"
+        " overlay with these two, where the sdist of the release is in the lock as well, or an"
+        " organisation's index that keeps such wheels.",
     ),
     Kind.PROJECT: Advice(
         "Choose it when one project is all that you want from here. It lists that project as the"
         " overlay does, and no other name.",
         "It cannot give you anything under another name, so the risk is that of this project."
         " As an extra index of pip it is still asked for every name, and says 404 to them.",
+        f"{_LOCKS}Those of poetry and pdm name hashes and look for them on the page: they install"
+        " the sdist of the release then, which is in the lock as well; an organisation's index can"
+        " keep such wheels.",
     ),
     Kind.PLATFORM: Advice(
         "Choose it as the only index of machines that are all alike, such as a CI: its pages are"
         " far shorter. It is the overlay without the wheels of other platforms.",
         "A lock file that is made from it lacks the other platforms, and will not install there."
         " For a project that it has no wheel of, installers build from source as they do anywhere.",
+        f"{_LOCKS}Those of poetry and pdm name hashes and look for them on the page: they install"
+        " the sdist of the release then, which is in the lock as well; an organisation's index can"
+        " keep such wheels.",
     ),
     Kind.DATED: Advice(
         "Choose it to resolve as of a day, for projects that we follow and that you name. What was"

@@ -31,15 +31,16 @@ def rendered_markdown(text: str) -> str:
 
 
 def duration_in_words(seconds: float) -> str:
-    """For people, with its unit.
+    """For people, with its unit; of two units the smaller is left out where it is nought.
 
-    >>> duration_in_words(0.42), duration_in_words(75), duration_in_words(7260)
-    ('0.4 s', '1 min 15 s', '2 h 1 min')
+    >>> duration_in_words(0.42), duration_in_words(2), duration_in_words(75)
+    ('0.4 s', '2 s', '1 min 15 s')
+    >>> duration_in_words(300), duration_in_words(3600), duration_in_words(4800)
+    ('5 min', '1 h', '1 h 20 min')
     """
     if seconds < 10:  # noqa: PLR2004 (below it a decimal says something)
-        return f"{max(seconds, 0):.1f} s"
+        return f"{max(seconds, 0):.1f}".removesuffix(".0") + " s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    parts = ((hours, "h"), (minutes, "min")) if hours else ((minutes, "min"), (rest, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)

@@ -292,6 +292,17 @@ def test_a_lock_of_hashes_installs_what_it_has_of_the_release(client, site, farm
     assert elsewhere.installed() == "made_by = 'sdist'\n"
 
 
+@pytest.mark.parametrize("client", ["poetry", "pdm"], indirect=True)
+def test_a_lock_of_hashes_installs_what_an_index_keeps(client, site, farm, tmp_path):
+    create_index(tenant="acme", slug="keeps", terms=Terms([DEMO]), at=farm.now)
+    mine = new_project(client, tmp_path / "mine", f"{site}/o/acme/keeps/simple/")
+    succeed(mine.lock)
+    overtake(farm, "2.0")
+    elsewhere = mine.copy(tmp_path / "elsewhere")
+    succeed(elsewhere.install)
+    assert elsewhere.installed() == "made_by = 'affineur'\n"
+
+
 @ALL
 def test_a_yank_upstream_turns_the_next_lock_away(client, site, farm, tmp_path):
     farm.upstream.yank(DEMO, "2.0", reason="eats data")

@@ -12,7 +12,8 @@ from indexes.domain.curation import Rules
 from indexes.domain.licences import NotOneLicence
 from indexes.domain.names import InvalidProjectName
 from indexes.domain.negotiation import HTML, JSON, PLAIN_HTML
-from indexes.models import CuratedIndex, ReaderToken
+from indexes.domain.status import Decision
+from indexes.models import CuratedIndex, File, ReaderToken
 from indexes.services.curated import (
     IndexNameTaken,
     InvalidTerms,
@@ -25,6 +26,7 @@ from indexes.services.curated import (
     read_curated,
     revoke_reader_token,
 )
+from indexes.services.standing import decide
 from indexes.services.verification import withhold_unverified
 from tests.indexes.conftest import NAME, NOW
 
@@ -106,10 +108,31 @@ def test_a_public_page_is_everybodys_to_keep(client, index, path):
     assert response["Vary"] == "Accept, Accept-Encoding"
 
 
+def test_what_upstream_overtakes_stays_unless_a_rule_has_it_go(client, index, farm, upstream, ours):
+    make("without", without_superseded=True)
+    tags = "cp312-cp312-manylinux_2_28_x86_64"
+    upstream.add_file(NAME, f"python_levenshtein-0.12.2-{tags}.whl", b"upstream's")
+    farm.refresh()
+    (kept,) = (f for f in get_json(client, PAGES[1])["files"] if f["filename"] == ours.filename)
+    assert not kept["yanked"]
+    assert ours.filename not in filenames(client, f"/simple/{NAME}/")
+    assert ours.filename not in filenames(client, f"/o/acme/without/simple/{NAME}/")
+
+
+def test_what_is_kept_is_yanked_as_its_release_is(client, index, farm, upstream, ours):
+    tags = "cp312-cp312-manylinux_2_28_x86_64"
+    upstream.add_file(NAME, f"python_levenshtein-0.12.2-{tags}.whl", b"upstream's")
+    farm.refresh()
+    files = File.objects.filter(pk=ours.pk)
+    decide(files=files, decision=Decision.YANKED, reason="broken", at=farm.now)
+    (kept,) = (f for f in get_json(client, PAGES[1])["files"] if f["filename"] == ours.filename)
+    assert kept["yanked"] == "broken"
+
+
 @pytest.mark.parametrize("path", PRIVATE_PAGES)
 def test_a_page_costs_few_queries(client, secret, path, django_assert_max_num_queries):
     client.get(path, headers={"authorization": basic()})
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         client.get(path, headers={"authorization": basic()})
 
 

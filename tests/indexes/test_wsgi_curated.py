@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from indexes.domain.curation import Rules
 from indexes.domain.negotiation import HTML, JSON
-from indexes.models import CuratedIndex, ReaderToken
+from indexes.domain.status import Decision
+from indexes.models import CuratedIndex, File, ReaderToken
 from indexes.services.curated import (
     Terms,
     add_reader_token,
@@ -20,6 +21,7 @@ from indexes.services.curated import (
     revoke_reader_token,
 )
 from indexes.services.publish import tell_reproducible
+from indexes.services.standing import decide
 from indexes.wsgi import FRESH_SECONDS, IndexApplication
 from tests.indexes.conftest import NAME
 from tests.indexes.test_wsgi import Clock, Counted, call, clock, connection_kept, django, thin
@@ -99,7 +101,7 @@ def test_what_is_remembered_asks_nobody(thin, django, path, other):
 def test_after_a_second_an_unchanged_page_costs_few_small_queries(
     thin, django, clock, django_assert_num_queries
 ):
-    wishes = ((OPEN, {}, 2), (CLOSED, ACME, 3))
+    wishes = ((OPEN, {}, 3), (CLOSED, ACME, 4))
     for path, other, _ in wishes:
         call(thin, path, other=other)
     clock.now += FRESH_SECONDS
@@ -180,3 +182,18 @@ def test_what_rests_on_more_than_the_page_is_made_anew_each_second(
     tell_reproducible(file=ours, is_reproducible=True, by="us", at=farm.now)
     clock.now += FRESH_SECONDS
     assert ours.filename.encode() in call(thin, OPEN)[2]
+
+
+def test_a_yank_of_what_upstream_overtook_is_seen_after_a_second(thin, clock, farm, indexes, ours):
+    wheel = "python_levenshtein-0.12.2-cp312-cp312-manylinux_2_28_x86_64.whl"
+    farm.upstream.add_file(NAME, wheel, b"upstream's")
+    farm.refresh()
+    assert ours.filename.encode() in call(thin, OPEN, accept=JSON)[2]
+    decide(
+        files=File.objects.filter(pk=ours.pk),
+        decision=Decision.YANKED,
+        reason="it eats data",
+        at=farm.now,
+    )
+    clock.now += FRESH_SECONDS
+    assert b"it eats data" in call(thin, OPEN, accept=JSON)[2]

@@ -2,6 +2,7 @@
 
 from datetime import UTC
 
+from indexes.domain.curation import Rules
 from indexes.domain.names import NormalizedName
 from indexes.models import File
 from indexes.services.curated import Terms, add_reader_token, create_index
@@ -36,7 +37,8 @@ def fill_site(farm: Farm) -> None:
     for name in FOLLOWED:
         farm.refresh(name)
     for slug, is_private in (("public", False), ("private", True)):
-        terms = Terms(FOLLOWED, is_private=is_private)
+        rules = Rules(without_superseded=True)
+        terms = Terms(FOLLOWED, is_private=is_private, rules=rules)
         create_index(tenant="dairy", slug=slug, terms=terms, at=farm.now)
     add_reader_token(
         tenant="dairy", name="ci", prefix="affr", secret=SECRET, expires_at=None, at=farm.now

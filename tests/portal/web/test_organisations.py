@@ -221,7 +221,7 @@ def test_a_viewer_is_shown_no_forms(viewer, tools):
 
 def test_pages_cost_few_queries(owner, tools, django_assert_max_num_queries):
     for path in ("/organisations/", ACME, TOOLS, f"{ACME}tokens/"):
-        with django_assert_max_num_queries(11):
+        with django_assert_max_num_queries(12):
             owner.get(path)
 
 
