@@ -320,9 +320,7 @@ def drop(request: HttpRequest, case_id: UUID) -> HttpResponse:
 def carry_out(request: HttpRequest, case_id: UUID) -> HttpResponse:
     made = services.carry_out(case=_case(case_id), by=account(request), at=timezone.now())
     told = made.told.count()
-    messages.success(
-        request, f"Done. People who are told: {told}. They can appeal until the date below."
-    )
+    messages.success(request, f"Done. People told: {told}. They can appeal until the date below.")
     return redirect("web:case", case_id)
 
 

@@ -77,7 +77,7 @@ def test_who_is_invited_belongs_to_it_when_they_accept(owner, stranger):
     assert "You are invited to 1 organisation" in words_of(client.get("/mine/"))
     assert "acme, by ada" in words_of(client.get("/organisations/"))
     answer = f"/invitations/{Invitation.objects.get().pk}/"
-    assert "to acme now, as viewer" in words_of(client.post(answer, {"accept": "1"}, follow=True))
+    assert "to Acme Ltd now, as viewer" in words_of(client.post(answer, {"accept": "1"}, follow=True))
     owner.post(f"{ACME}members/stranger/", {"role": "manager"})
     assert "You belong to it as manager" in words_of(client.get(ACME))
     owner.post(f"{ACME}members/stranger/remove/")
@@ -90,7 +90,7 @@ def test_who_declines_does_not_belong_to_it(owner, stranger):
     owner.post(ACME, {"whom": "stranger", "role": "viewer"})
     answer = f"/invitations/{Invitation.objects.get().pk}/"
     declined = client_of(stranger).post(answer, follow=True)
-    assert "You do not belong to acme" in words_of(declined)
+    assert "You do not belong to Acme" in words_of(declined)
     assert not Organisation.objects.of(stranger).exists()
     assert "Invited, and not answered" not in words_of(owner.get(ACME))
 
