@@ -19,7 +19,7 @@ from django.db.models.expressions import Combinable, ExpressionWrapper
 from django.db.models.functions import Coalesce
 
 from builds.domain.states import LIVE as LIVE_STATES
-from portal.ledger.effects import LIVE, Subject, moment
+from portal.ledger.effects import BY_MAIL, LIVE, Subject, moment
 from portal.ledger.replay import States
 from portal.moderation.models import Evidence
 
@@ -303,7 +303,7 @@ TABLES: Mapping[str, Table] = {
         same=("role", "end"),
         columns={
             "organisation": "organisation__slug",
-            "member": Coalesce("user__username", Value("by e-mail")),
+            "member": Coalesce("user__username", Value(BY_MAIL)),
             "invited_by": "invited_by__username",
         },
     ),
@@ -315,7 +315,7 @@ TABLES: Mapping[str, Table] = {
         columns={"user": "user__username"},
     ),
     "organisations.Organisation": Table(
-        "organisation", key=("slug",), same=("name", "builds_at_once", "cpu_hours")
+        "organisation", key=("slug",), same=("name", "builds_at_once", "cpu_hours", "storage_bytes")
     ),
     "ownership.Proof": Table(
         "proof",

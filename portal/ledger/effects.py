@@ -40,6 +40,8 @@ type Effects = Iterable[tuple[Subject, dict[str, Any] | None]]
 """Rows, and what is true of them then; None of one that is gone."""
 type Effect = Callable[[Act], Effects]
 
+BY_MAIL = "by e-mail"
+"""In the place of a username: somebody who was invited to an address."""
 LIVE = "live"
 """Of a build that waits or runs: which of the two is the queue's own business."""
 
@@ -245,12 +247,13 @@ _CONSENT_HELD = _made(
 )
 _CONSENT_RELEASED = _moved("suspension", "suspension", then={"is_lifted": True})
 _DECISION_ENDED = _moved("decision", "decision", by="ended_by")
-_OF_ORGANISATION = {"name": "{} of {}"}
+_OF_ORGANISATION: dict[str, Any] = {"name": "{} of {}"}
 _INDEX: dict[str, Any] = {"name": "{}/{}"}
 _INDEX_FACTS = (
     *("is_private", "projects", "licences", "reproducible_only", "min_age_days"),
     "without_superseded",
 )
+_QUOTAS = ("builds_at_once", "cpu_hours", "storage_bytes")
 _MEMBER = ("member", "member", "organisation")
 _CASE_FACTS = ("kind", "file", "consent", "is_about_account", "state", "assignee")
 _CASE_MOVED = _moved("case", "case", facts=("state",))
@@ -380,7 +383,7 @@ EFFECTS: Mapping[str, Effect] = {
             "organisation",
             "organisation",
             facts=("name",),
-            then={"builds_at_once": None, "cpu_hours": None},
+            then=dict.fromkeys(_QUOTAS),
         ),
         _organisation_created,
     ),
@@ -398,7 +401,7 @@ EFFECTS: Mapping[str, Effect] = {
     "project-status-changed": _status_changed,
     "project-unverified": _about_project({"is_unverified": True}),
     "project-verified": _about_project({"is_unverified": False}),
-    "quotas-set": _moved("organisation", "organisation", facts=("builds_at_once", "cpu_hours")),
+    "quotas-set": _moved("organisation", "organisation", facts=_QUOTAS),
     "reader-token-issued": _made(
         "reader token",
         "token",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal.ledger.effects import Act, Facts, Subject, effects_of
+from portal.ledger.effects import BY_MAIL, Act, Facts, Subject, effects_of
 
 type States = dict[Subject, dict[str, Any]]
 """Of each row what can be told of it, its `project` among it."""
@@ -89,7 +89,7 @@ def _problems(
 
 def _may_be_gone(subject: Subject, recorded: Facts, people: Collection[str]) -> bool:
     whose = _GO_WITH_PERSON.get(subject.kind)
-    return whose is not None and recorded.get(whose) not in people
+    return whose is not None and recorded.get(whose) not in {*people, BY_MAIL}
 
 
 def _differences(

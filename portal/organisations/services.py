@@ -32,6 +32,7 @@ from portal.errors import (
     UnknownMember,
     UnknownRole,
 )
+from portal.ledger.effects import BY_MAIL
 from portal.ledger.models import Entry
 from portal.ledger.services import record
 from portal.notices.services import mail_address
@@ -275,7 +276,7 @@ def _end(invitation: Invitation, end: InvitationEnd, *, to: User | None, at: dat
 
 def _facts_of(invitation: Invitation) -> dict[str, Any]:
     """An address is nobody's name here, and the ledger forgets nothing: it is not in it."""
-    invited = invitation.user.username if invitation.user else "by e-mail"
+    invited = invitation.user.username if invitation.user else BY_MAIL
     return {"invitation": str(invitation.pk), "member": invited, "role": invitation.role}
 
 
