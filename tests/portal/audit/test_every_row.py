@@ -248,7 +248,7 @@ TAMPERED: dict[str, tuple[Columns, Columns]] = {
     "moderation.ConsentHold": ({"lifted_at": LATER}, {"lifted_at": LATER}),
     "moderation.Decision": ({"reason": "x"}, {"ended_at": LATER}),
     "moderation.Evidence": ({"text": "y"}, {}),
-    "moderation.Report": ({"revealed_at": LATER}, {}),
+    "moderation.Report": ({"revealed_at": None}, {}),
     "organisations.Invitation": ({"role": "owner"}, {"end": "declined"}),
     "organisations.Membership": ({"role": "requester"}, {"user": "dan"}),
     "organisations.Organisation": ({"cpu_hours": 10_000}, {"slug": "x"}),
