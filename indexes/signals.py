@@ -10,8 +10,8 @@ from django.dispatch import Signal
 file_published = Signal()
 # file: File, before: Standing, after: Standing, reason: str
 standing_changed = Signal()
-# project: Project, filenames: Sequence[str], decision: Decision | None, reason: str. Ours, of files
-# of ours; what it makes of their standings follows.
+# project: Project, filenames: Sequence[str], decision: Decision | None, reason: str,
+# is_to_be_remade: bool. Ours, of files of ours; what it makes of their standings follows.
 files_decided = Signal()
 # project: Project, filenames: Sequence[str], reason: str. Ours are kept off the pages for now, or
 # (no reason) no longer; what it makes of their standings follows.

@@ -37,12 +37,13 @@ def decide(
     With `is_to_be_remade` other builds may take the place of what is yanked. Standings and pages
     follow in the same transaction.
     """
+    is_remade = is_to_be_remade and decision is Decision.YANKED
     changed = 0
     for project, of_project in _by_project(files):
         changed += of_project.update(
             decision="" if decision is None else decision.value,
             decision_reason="" if decision is None else reason,
-            is_to_be_remade=is_to_be_remade and decision is Decision.YANKED,
+            is_to_be_remade=is_remade,
         )
         signals.files_decided.send(
             File,
@@ -50,6 +51,7 @@ def decide(
             filenames=list(of_project.values_list("filename", flat=True)),
             decision=decision,
             reason=reason,
+            is_to_be_remade=is_remade,
         )
         update_standings(project=project)
         render_pages(project=project, at=at)

@@ -10,10 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connection, transaction
 
 from builds.errors import EnvelopeInvalid
+from portal.accounts.models import User
 from portal.audit.rows import actual_states
 from portal.ledger.checkpoints import PROMISED_EVERY, Statement, read_checkpoint
+from portal.ledger.effects import Act
 from portal.ledger.models import Checkpoint, Entry
-from portal.ledger.replay import Act, Mismatch, mismatches, replay
+from portal.ledger.replay import Mismatch, mismatches, replay
 from portal.ledger.services import end_of_chain, unsealed, verify_chain
 
 UNSEALED_FOR = timedelta(minutes=30)
@@ -67,9 +69,11 @@ def verify(
 
 def database_mismatches() -> Iterator[Mismatch]:
     """Rows that the entries, chained or not yet, do not explain."""
-    entries = Entry.objects.order_by("pk").values_list("pk", "actor", "verb", "project", "facts")
+    said = ("pk", "actor", "verb", "project", "facts", "at")
+    entries = Entry.objects.order_by("pk").values_list(*said)
     acts = (Act(*entry) for entry in entries.iterator(chunk_size=2000))
-    return mismatches(replay(acts), actual_states())
+    people = set(User.objects.values_list("username", flat=True))
+    return mismatches(replay(acts), actual_states(), people=people)
 
 
 def _signed(

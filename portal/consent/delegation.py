@@ -35,9 +35,9 @@ def delegate(
     chosen = [task.value for task in Task if task in tasks]
     if not chosen or set(tasks) - set(Task.values):
         raise InvalidDelegation(project.name, f"choose of {', '.join(Task.values)}.")
-    Delegation.objects.filter(project=project, by=user, person=person, ended_at=None).update(
-        ended_at=at
-    )
+    before = Delegation.objects.filter(project=project, by=user, person=person, ended_at=None)
+    instead_of = list(before.values_list("pk", flat=True))
+    before.update(ended_at=at)
     made = Delegation.objects.create(
         project=project, by=user, person=person, tasks=chosen, given_at=at
     )
@@ -47,7 +47,12 @@ def delegate(
         actor=user,
         people=[person],
         text=f"{user} named {person} for {project}: {', '.join(chosen)}.",
-        facts={"delegation": str(made.pk), "person": person.username, "tasks": chosen},
+        facts={
+            "delegation": str(made.pk),
+            "person": person.username,
+            "tasks": chosen,
+            "instead_of": instead_of,
+        },
         at=at,
     )
     replan_project(project=project, at=at)

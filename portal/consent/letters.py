@@ -15,7 +15,7 @@ from indexes.models import Project
 from portal.consent.licences import addresses_of
 from portal.consent.mail import send
 from portal.consent.models import Letter
-from portal.consent.pause_links import link_of, new_link
+from portal.consent.pause_links import link_of, new_link, take_back
 from portal.consent.refusals import wants_no_letters
 from portal.consent.services import unended_consents
 from portal.errors import LetterNotSent
@@ -46,9 +46,15 @@ def write_letter(*, project: Project, at: datetime) -> bool:
         _send(project, addresses[0], at=at)
     except LetterNotSent:
         # Nobody got it, so it was none.
-        Letter.objects.filter(project=project, sent_at=at).delete()
+        _take_back(project, at=at)
         return False
     return True
+
+
+@transaction.atomic
+def _take_back(project: Project, *, at: datetime) -> None:
+    Letter.objects.filter(project=project, sent_at=at).delete()
+    record(actor="portal", verb="letter-failed", project=project.name, facts={}, at=at)
 
 
 @transaction.atomic
@@ -70,16 +76,21 @@ def _claim(project: Project, *, at: datetime) -> bool:
 
 def _send(project: Project, address: str, *, at: datetime) -> None:
     site = settings.AFFINEUR_PUBLIC_URL
-    send(
-        "letter",
-        to=address,
-        subject=f"People ask for wheels of {project.display_name or project.name}",
-        project=project,
-        demand=demand(project),
-        page=f"{site}{reverse('web:project', args=[project.name])}",
-        consent_page=f"{site}{reverse('web:give-consent', args=[project.name])}",
-        no_link=link_of(new_link(project, address, at=at)),
-    )
+    link = new_link(project, address, at=at)
+    try:
+        send(
+            "letter",
+            to=address,
+            subject=f"People ask for wheels of {project.display_name or project.name}",
+            project=project,
+            demand=demand(project),
+            page=f"{site}{reverse('web:project', args=[project.name])}",
+            consent_page=f"{site}{reverse('web:give-consent', args=[project.name])}",
+            no_link=link_of(link),
+        )
+    except LetterNotSent:
+        take_back(link, at=at)
+        raise
 
 
 def _wanted(*, at: datetime) -> QuerySet[Project]:

@@ -47,7 +47,6 @@ def send_pause_link(*, project: Project, at: datetime) -> None:
         if PauseLink.objects.filter(sent_at__gt=at - EVERY).count() >= MOST_A_DAY:
             raise LetterNotSent(project.name)
         link = new_link(project, addresses[0], at=at)
-        record(actor="portal", verb="pause-link-sent", project=project.name, facts={}, at=at)
     try:
         send(
             "pause_link",
@@ -58,12 +57,17 @@ def send_pause_link(*, project: Project, at: datetime) -> None:
             days=LASTS.days,
         )
     except LetterNotSent:
-        link.delete()
+        take_back(link, at=at)
         raise
 
 
+@transaction.atomic
 def new_link(project: Project, address: str, *, at: datetime) -> PauseLink:
-    return PauseLink.objects.create(project=project, address=address, sent_at=at)
+    """One to be sent to that address, which the ledger does not name."""
+    link = PauseLink.objects.create(project=project, address=address, sent_at=at)
+    facts = {"link": str(link.pk)}
+    record(actor="portal", verb="pause-link-sent", project=project.name, facts=facts, at=at)
+    return link
 
 
 def link_of(link: PauseLink) -> str:
@@ -97,13 +101,22 @@ def pause_by_link(*, token: str, at: datetime) -> int:
             actor="portal",
             verb="pause-requested",
             project=link.project.name,
-            facts={"paused": paused},
+            facts={"link": str(link.pk), "paused": paused},
             at=at,
         )
         pause_requested.send(
             PauseLink, project=link.project, address=link.address, paused=paused, at=at
         )
     return paused
+
+
+@transaction.atomic
+def take_back(link: PauseLink, *, at: datetime) -> None:
+    """It could not be sent, so nobody has it."""
+    facts = {"link": str(link.pk)}
+    project = link.project.name
+    link.delete()
+    record(actor="portal", verb="pause-link-failed", project=project, facts=facts, at=at)
 
 
 def _lasts(link: PauseLink) -> timedelta:

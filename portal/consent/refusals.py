@@ -39,7 +39,7 @@ def say_no(*, user: User, project: Project, reason: str, at: datetime) -> Refusa
             project=project,
             actor=user,
             text=f"{user} said no for {project}, and not to be asked again.",
-            facts={"reason": refusal.reason, "petitions": closed},
+            facts={"refusal": refusal.pk, "reason": refusal.reason, "petitions": closed},
             at=at,
         )
     return refusal
@@ -56,7 +56,7 @@ def take_no_back(*, refusal: Refusal, user: User, at: datetime) -> None:
             project=refusal.project,
             actor=user,
             text=f"{user} took back the no for {refusal.project}: people may ask again.",
-            facts={},
+            facts={"refusal": refusal.pk},
             at=at,
         )
         replan_project(project=refusal.project, at=at)

@@ -364,14 +364,27 @@ def _put_in_force(consent: Consent, *, at: datetime) -> None:
     permits = issue_permits(consent, at=at)
     needed = owners_wanted(consent.project, at=at)
     if needed > 1:
-        waiting = f"It takes the yes of {needed} of the project's owners."
-        Suspension.objects.create(
-            consent=consent, ground=Ground.APPROVAL.value, reason=waiting, suspended_at=at
-        )
-        revoke_permits(origin=str(consent.pk), reason=waiting, at=at)
+        _let_wait(consent, needed, at=at)
     else:
         relist(consent.project, permits, at=at)
     _tell_of_consent(consent, needed)
+
+
+def _let_wait(consent: Consent, needed: int, *, at: datetime) -> None:
+    """Until so many owners have said yes."""
+    reason = f"It takes the yes of {needed} of the project's owners."
+    suspension = Suspension.objects.create(
+        consent=consent, ground=Ground.APPROVAL.value, reason=reason, suspended_at=at
+    )
+    revoke_permits(origin=str(consent.pk), reason=reason, at=at)
+    facts = {
+        "consent": str(consent.pk),
+        "suspension": suspension.pk,
+        "ground": suspension.ground,
+        "reason": reason,
+    }
+    project = consent.project.name
+    record(actor="portal", verb="consent-waiting", project=project, facts=facts, at=at)
 
 
 def _set_scope(
@@ -461,8 +474,10 @@ def _end_own_refusal(user: User, project: Project, *, at: datetime) -> None:
     others = [refusal for refusal in standing if refusal.user_id != user.pk]
     if others:
         raise RefusalStands(project.name, others[0].user.username, others[0].said_at)
-    if standing.update(ended_at=at):
-        record(actor=user.username, verb="refusal-ended", project=project.name, facts={}, at=at)
+    for refusal in standing:
+        Refusal.objects.filter(pk=refusal.pk).update(ended_at=at)
+        facts = {"refusal": refusal.pk}
+        record(actor=user.username, verb="refusal-ended", project=project.name, facts=facts, at=at)
 
 
 def _equal_consent(draft: Consent, *, at: datetime) -> Consent | None:

@@ -289,6 +289,7 @@ def hold(
     until = suspension.grace_until
     facts = {
         "consent": str(consent.pk),
+        "suspension": suspension.pk,
         "ground": ground.value,
         "reason": reason,
         "grace_until": until.isoformat() if until else None,
@@ -335,6 +336,7 @@ def release(
         text=f"{text} {again if permits else f'It is {state.label} still.'}",
         facts={
             "consent": str(consent.pk),
+            "suspension": suspension.pk,
             "ground": suspension.ground,
             "state": state.value,
             "permits": len(permits),
@@ -451,7 +453,11 @@ def _withdraw(suspension: Suspension, *, at: datetime) -> None:
         f" ({len(doomed)}) are withdrawn. Lock files that name them still resolve. When it holds"
         " again they are listed again."
     )
-    facts = {"consent": str(consent.pk), "files_withdrawn": len(doomed)}
+    facts = {
+        "consent": str(consent.pk),
+        "suspension": suspension.pk,
+        "files_withdrawn": len(doomed),
+    }
     tell(
         Topic.GRACE_ENDED.value,
         project=consent.project,

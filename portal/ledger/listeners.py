@@ -123,9 +123,20 @@ def project_status_has_changed(project: Project, before: str, after: str, **_kwa
 
 @receiver(indexes_signals.files_decided)
 def files_were_decided(
-    project: Project, filenames: Sequence[str], decision: str | None, reason: str, **_kwargs: Any
+    project: Project,
+    filenames: Sequence[str],
+    decision: str | None,
+    reason: str,
+    *,
+    is_to_be_remade: bool,
+    **_kwargs: Any,
 ) -> None:
-    facts = {"filenames": list(filenames), "decision": str(decision or ""), "reason": reason}
+    facts = {
+        "filenames": list(filenames),
+        "decision": str(decision or ""),
+        "reason": reason,
+        "is_to_be_remade": is_to_be_remade,
+    }
     _write(INDEXES, "files-decided", project, facts)
 
 

@@ -61,7 +61,16 @@ def open_case(
         verb="case-reported",
         project=project.name,
         # Not who: the project's owners read this.
-        facts={"case": str(case.pk), "report": str(report.pk), "kind": kind.value},
+        facts={
+            "case": str(case.pk),
+            "report": str(report.pk),
+            "kind": kind.value,
+            "file": case.file.filename if case.file else None,
+            "consent": str(case.consent.pk) if case.consent else None,
+            "is_about_account": case.account is not None,
+            "state": case.state,
+            "assignee": case.assignee.username if case.assignee else None,
+        },
         at=at,
     )
     return report

@@ -95,7 +95,7 @@ def decide(*, case: Case, by: User, action: str, reason: str, at: datetime) -> D
         case=case, action=action, reason=reason, decided_by=by, decided_at=at
     )
     _move(case, after)
-    _record(case, "case-decided", by, _facts(decision) | {"state": after.state.value}, at=at)
+    _record(case, "case-decided", by, _facts(decision), at=at)
     return decision
 
 
@@ -163,7 +163,8 @@ def carry_out(*, case: Case, by: User, at: datetime) -> Decision:
     decision.save()
     decision.told.set(told)
     _move(case, after)
-    _record(case, "decision-carried-out", by, _facts(decision), at=at)
+    facts = _facts(decision) | {"appeal_until": decision.appeal_until.isoformat()}
+    _record(case, "decision-carried-out", by, facts, at=at)
     announce(
         decision,
         people=told,
@@ -187,8 +188,8 @@ def undo(*, case: Case, by: User, reason: str, at: datetime) -> Decision:
     reason = _text(case, "reason", reason, REASON_LENGTH)
     after = proceedings.undo(proceeding_of(case, at=at), by=by.pk)
     decision = _standing(case, "undone")
-    _take_back(decision, by=by, reason=reason, at=at)
     _move(case, after, due_at=at + DUE_WITHIN[CaseKind(case.kind)])
+    _take_back(decision, by=by, reason=reason, at=at)
     return decision
 
 
@@ -219,8 +220,8 @@ def appeal(*, decision: Decision, by: User, text: str, at: datetime) -> Appeal:
     case.assignee = None
     _move(case, after, due_at=at + APPEAL_DUE_WITHIN)
     # Not who: the project's owners read this.
-    facts = {"case": str(case.pk)} | _facts(decision) | {"appeal": str(made.pk)}
-    record(actor="portal", verb="appeal-made", project=case.project.name, facts=facts, at=at)
+    facts = _facts(decision) | {"appeal": str(made.pk)}
+    _record(case, "appeal-made", None, facts, at=at)
     return made
 
 
@@ -241,12 +242,14 @@ def answer_appeal(*, made: Appeal, by: User, is_granted: bool, text: str, at: da
     if not is_granted:
         answered = answered.filter(pk=made.pk)
     people = list(User.objects.filter(appeals__in=answered).order_by("pk"))
+    appeals = [str(pk) for pk in answered.values_list("pk", flat=True)]
     answered.update(answered_by=by, answered_at=at, is_granted=is_granted, answer=text)
-    facts = _facts(decision) | {"appeal": str(made.pk), "is_granted": is_granted}
+    _move(case, after)
+    facts = _facts(decision) | {"appeals": appeals, "is_granted": is_granted}
     _record(case, "appeal-answered", by, facts, at=at)
     if is_granted:
+        decision.case = case
         _take_back(decision, by=by, reason=text, at=at)
-    _move(case, after)
     verdict = "it was granted" if is_granted else "the decision stands"
     announce(
         decision,
@@ -301,13 +304,7 @@ def _close(pk: Any, *, at: datetime) -> bool:
     except CaseNotReady:
         return False
     _move(case, after)
-    record(
-        actor="portal",
-        verb="case-closed",
-        project=case.project.name,
-        facts={"case": str(case.pk)},
-        at=at,
-    )
+    _record(case, "case-closed", None, {}, at=at)
     return True
 
 
@@ -377,11 +374,12 @@ def _facts(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _record(case: Case, verb: str, by: User, facts: dict[str, Any], *, at: datetime) -> None:
+def _record(case: Case, verb: str, by: User | None, facts: dict[str, Any], *, at: datetime) -> None:
+    """What was done, by the portal itself without a person, and where that left the case."""
     record(
-        actor=by.username,
+        actor=by.username if by else "portal",
         verb=verb,
         project=case.project.name,
-        facts={"case": str(case.pk)} | facts,
+        facts={"case": str(case.pk), "state": case.state} | facts,
         at=at,
     )

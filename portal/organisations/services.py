@@ -32,6 +32,7 @@ from portal.errors import (
     UnknownMember,
     UnknownRole,
 )
+from portal.ledger.effects import BY_MAIL
 from portal.ledger.models import Entry
 from portal.ledger.services import record
 from portal.notices.services import mail_address
@@ -172,6 +173,7 @@ def invite(
     if user is not None and role_of(user, organisation) is not None:
         raise MemberAlready(organisation.slug, whom)
     before = organisation.invitations.filter(end="", user=user, email__iexact=email)
+    instead_of = [str(pk) for pk in before.values_list("pk", flat=True)]
     before.update(end=InvitationEnd.REVOKED)
     invitation = Invitation.objects.create(
         organisation=organisation,
@@ -182,7 +184,8 @@ def invite(
         created_at=at,
         expires_at=at + INVITED_FOR,
     )
-    _record(by, "member-invited", organisation, _facts_of(invitation), at)
+    facts = _facts_of(invitation) | {"instead_of": instead_of}
+    _record(by, "member-invited", organisation, facts, at)
     transaction.on_commit(lambda: dispatch.mail_invitation(invitation.pk), robust=True)
     return invitation
 
@@ -273,7 +276,7 @@ def _end(invitation: Invitation, end: InvitationEnd, *, to: User | None, at: dat
 
 def _facts_of(invitation: Invitation) -> dict[str, Any]:
     """An address is nobody's name here, and the ledger forgets nothing: it is not in it."""
-    invited = invitation.user.username if invitation.user else "by e-mail"
+    invited = invitation.user.username if invitation.user else BY_MAIL
     return {"invitation": str(invitation.pk), "member": invited, "role": invitation.role}
 
 
@@ -364,7 +367,11 @@ def issue_reader_token(
         expires_at=expires_at,
         at=at,
     )
-    facts = {"token": str(token.pk), "name": name}
+    facts = {
+        "token": str(token.pk),
+        "name": name,
+        "expires_at": expires_at.isoformat() if expires_at else None,
+    }
     _record(by, "reader-token-issued", organisation, facts, at)
     return token, secret
 

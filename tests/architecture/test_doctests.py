@@ -9,7 +9,7 @@ import pytest
 import builds.domain
 import indexes.domain
 import portal.ledger.chain
-import portal.ledger.replay
+import portal.ledger.effects
 import portal.ledger.verbs
 import portal.notices.kinds
 import portal.notices.signing
@@ -22,7 +22,7 @@ MODULES = [
     module.__name__
     for module in (
         portal.ledger.chain,
-        portal.ledger.replay,
+        portal.ledger.effects,
         portal.ledger.verbs,
         portal.notices.kinds,
         portal.notices.signing,

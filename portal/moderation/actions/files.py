@@ -1,9 +1,8 @@
 """Actions on wheels of ours: standings are decided by `indexes`, which changes the pages too."""
 
 from collections import defaultdict
-from collections.abc import Collection
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db.models import Q
 
@@ -131,29 +130,36 @@ def _of_case(case: Case) -> FileQuerySet:
     return files.filter(pk=case.file_id) if case.file_id else files
 
 
-type _Standings = list[list[str]]
-"""[filename, decision, reason] of each."""
+type _Row = list[Any]
+type _Standings = list[_Row]
+"""[filename, decision, reason, whether another build may take its place] of each."""
 
 
 def _standings(files: FileQuerySet) -> _Standings:
-    rows = files.order_by("filename").values_list("filename", "decision", "decision_reason")
+    columns = ("filename", "decision", "decision_reason", "is_to_be_remade")
+    rows = files.order_by("filename").values_list(*columns)
     return [list(row) for row in rows]
 
 
-def _named(standings: Collection[list[str]]) -> FileQuerySet:
-    return File.objects.filter(filename__in=[filename for filename, _, _ in standings])
+def _named(standings: _Standings) -> FileQuerySet:
+    return File.objects.filter(filename__in=[filename for filename, *_ in standings])
 
 
 def _put_back(decision: Decision, *, only: Q, at: datetime) -> None:
     """As they stood before; `only` are those that nobody has decided about since."""
     over = _over(decision)
-    alike: dict[tuple[str, str], _Standings] = defaultdict(list)
+    alike: dict[tuple[str, str, bool], _Standings] = defaultdict(list)
     for found in decision.effects["files"]:
         row = _without(found, over)
-        alike[row[1], row[2]].append(row)
-    for (standing, reason), rows in alike.items():
-        before = Standing(standing) if standing else None
-        decide(files=_named(rows).filter(only), decision=before, reason=reason, at=at)
+        alike[row[1], row[2], row[3]].append(row)
+    for (standing, reason, is_to_be_remade), rows in alike.items():
+        decide(
+            files=_named(rows).filter(only),
+            decision=Standing(standing) if standing else None,
+            reason=reason,
+            at=at,
+            is_to_be_remade=is_to_be_remade,
+        )
 
 
 def _over(decision: Decision) -> dict[str, _Standings]:
@@ -166,7 +172,7 @@ def _over(decision: Decision) -> dict[str, _Standings]:
     return {reason: before for reason, before in found.items() if reason not in stand}
 
 
-def _without(row: list[str], over: dict[str, _Standings]) -> list[str]:
+def _without(row: _Row, over: dict[str, _Standings]) -> _Row:
     """How a file would have stood if those decisions had never been."""
     left = dict(over)
     while found := [before for before in left.pop(row[2], []) if before[0] == row[0]]:

@@ -4,8 +4,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from portal.accounts.models import User
+from portal.ledger.services import record
 from portal.moderation.actions.base import Action, Effects, counted
 from portal.moderation.actions.names import ActionName
+from portal.moderation.holds import PART
 from portal.moderation.models import Case, Decision, Report
 from portal.moderation.people import owners_of, reporters_of
 
@@ -50,6 +52,12 @@ class RevealReporter(Action):
         ]
 
     def carry_out(self, decision: Decision, *, at: datetime) -> Effects:
-        reports = Report.objects.filter(case=decision.case, reporter__isnull=False)
-        reports.filter(revealed_at=None).update(revealed_at=at)
-        return {"reports": [str(pk) for pk in reports.values_list("pk", flat=True)]}
+        hidden = Report.objects.filter(case=decision.case, reporter__isnull=False, revealed_at=None)
+        facts = {
+            "decision": str(decision.pk),
+            "reports": [str(pk) for pk in hidden.values_list("pk", flat=True)],
+        }
+        hidden.update(revealed_at=at)
+        project = decision.case.project.name
+        record(actor=PART, verb="reporters-revealed", project=project, facts=facts, at=at)
+        return {"reports": facts["reports"]}

@@ -74,7 +74,7 @@ def state(case: Case) -> str:
 def explained(db):
     """Whatever a test does, the ledger says the same as the tables."""
     yield
-    ours = {"decision", "hold", "ban", "permit", "consent"}
+    ours = {"decision", "hold", "ban", "permit", "consent", "case", "report", "appeal", "evidence"}
     scenery = {str(pk) for pk in Permit.objects.filter(origin="scene").values_list("pk", flat=True)}
     found = [one for one in database_mismatches() if one.subject.kind in ours]
     assert [one for one in found if one.subject.id not in scenery] == []
@@ -611,6 +611,17 @@ def test_appeals_are_for_who_was_told_once_and_in_time(case_about, files, ann, m
     services.appeal(decision=made, by=maintainer, text="x", at=LATER)
     with pytest.raises(AppealedAlready):
         services.appeal(decision=made, by=maintainer, text="x", at=LATER)
+
+
+def test_what_was_to_be_made_anew_is_so_again_when_a_withdrawal_is_undone(
+    case_about, *, files, ann, ben, maintainer
+):
+    yank_file(user=maintainer, file=files[0], reason="Broken.", rebuild=True, at=AT)
+    case = case_about()
+    decided(case, ann, "withdraw-all", second=ben)
+    services.undo(case=case, by=ann, reason="No.", at=LATER)
+    file = File.objects.get(pk=files[0].pk)
+    assert (file.standing, file.is_to_be_remade) == ("yanked", True)
 
 
 def test_what_was_undone_cannot_be_appealed_against(case_about, files, ann, maintainer):

@@ -231,7 +231,7 @@ def test_the_ledger_of_an_organisation_is_whole_and_its_own(
     create_organisation(user=ada, slug="globex", name="Globex", at=timezone.now())
     with django_assert_max_num_queries(9):
         page = words_of(owner.get(f"{ACME}ledger/"))
-    assert "index created" in page
+    assert "an index of an organisation was made" in page
     assert "python-levenshtein" in page
     assert "globex" not in page
 
