@@ -270,6 +270,14 @@ def has_proof(
     return next((proof for proof in proofs if proof.method in met), None) if met else None
 
 
+def proof_at_hand(*, user: User, project: Project, at: datetime, say: str) -> Proof | None:
+    """What `has_proof` gives, be it only by how they signed in, which is looked at then."""
+    found = has_proof(user=user, project=project, at=at, say=say)
+    if found is None and prove_by_sign_in(user=user, project=project, at=at):
+        found = has_proof(user=user, project=project, at=at, say=say)
+    return found
+
+
 def needed_proof(*, user: User, project: Project, at: datetime, says: Iterable[str]) -> Proof:
     """What `has_proof` gives for the last of `says`, when there is enough for all of them.
 

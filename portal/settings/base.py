@@ -215,7 +215,6 @@ SOCIALACCOUNT_AUTO_SIGNUP = True
 SOCIALACCOUNT_STORE_TOKENS = True
 
 
-
 def form_targets(providers: dict[str, Any]) -> list[str]:
     """Where forms of our pages lead: here, and to whom sign-in sends people.
 

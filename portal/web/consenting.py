@@ -49,10 +49,9 @@ from portal.consent.services import (
 from portal.consent.states import MAY, Act, Ground, State
 from portal.consent.suspension import approve, object_to, pause, relent, resume, what_of_wheels
 from portal.errors import InvalidConsent, LicenceNeeded, LicenceRefused
-from portal.ownership.models import Proof
 from portal.ownership.owners import owners_of
 from portal.ownership.policy import Say
-from portal.ownership.services import has_proof, prove_by_sign_in
+from portal.ownership.services import proof_at_hand
 from portal.requests.services import demand
 from portal.web.lookup import find_project
 from portal.web.people import account
@@ -293,7 +292,7 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
     now = timezone.now()
     user = account(request)
     project = find_project(request, name, at=now)
-    proof = _proof(user, project, now)
+    proof = proof_at_hand(user=user, project=project, at=now, say=Say.BUILD)
     if proof is None:
         return redirect("web:prove", project.name)
     agreements = needed_for(Channel)
@@ -446,14 +445,6 @@ def revoke(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         "numbers": preview_revocation(found, at=now),
     }
     return render(request, "web/revoke.html", context, status=400 if form.errors else 200)
-
-
-def _proof(user: User, project: Project, now: datetime) -> Proof | None:
-    """What shows that they may let it be built, be it only how they signed in."""
-    found = has_proof(user=user, project=project, at=now, say=Say.BUILD)
-    if found is None and prove_by_sign_in(user=user, project=project, at=now):
-        found = has_proof(user=user, project=project, at=now, say=Say.BUILD)
-    return found
 
 
 def _pause(found: Consent, user: User, reason: str, at: datetime) -> str:
