@@ -44,9 +44,9 @@ def for_moderators[**P](
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         user = account(request)
-        if user.is_staff and not has_mfa(user):
-            return second_factor_first(request)
         if not is_moderator(user):
+            if user.is_staff and not has_mfa(user):
+                return second_factor_first(request)
             message = (
                 "This page is for moderators of this deployment, signed in with a second factor."
             )

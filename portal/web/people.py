@@ -35,9 +35,9 @@ def for_administrators[**P](
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         user = account(request)
-        if user.is_staff and not has_mfa(user):
-            return second_factor_first(request)
         if not is_administrator(user):
+            if user.is_staff and not has_mfa(user):
+                return second_factor_first(request)
             message = (
                 "This page is for the operators of this deployment, signed in with a second factor."
             )
