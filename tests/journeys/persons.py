@@ -7,14 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from django.urls import reverse
 from playwright.sync_api import Browser, Locator, sync_playwright
 
-from tests.journeys.test_pages import ARGUMENTS, WIDTHS, complaints
+from tests.journeys.test_pages import ARGUMENTS, WIDTHS
 
 # The provider's pages ask for a font from elsewhere.
 ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
 PATIENCE_MS = 15_000
+# Whether the page scrolls sideways, and all that axe-core finds, whatever its weight.
+AUDIT = """async () => {
+  const page = document.documentElement
+  const { violations } = await axe.run({ resultTypes: ['violations'] })
+  return violations
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
+    .concat(page.scrollWidth > page.clientWidth ? [`it is ${page.scrollWidth} px wide`] : [])
+}"""
 
 
 @contextmanager
@@ -85,8 +94,9 @@ class Person:
     def looks(self, name: str) -> None:
         """At the page, at the width of a phone and of a desk."""
         began = time.monotonic()
+        self.page.evaluate(AXE_SCRIPT)
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 900})
             self.page.screenshot(path=self.pictures / f"{name}-{width}.png", full_page=True)
-            self.found += complaints(self.page, name, width)
+            self.found += [f"{name} at {width} px: {each}" for each in self.page.evaluate(AUDIT)]
         self._looked_for += time.monotonic() - began

@@ -14,7 +14,7 @@ from portal.moderation.apps import MODERATORS
 from tests.journeys.persons import Person, chromium
 from tests.journeys.test_pages import pictures  # noqa: F401  # a fixture
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("people")]
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("keys")]
 
 PASSWORD = "a good long password"
 KEY = {
