@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 
 from portal.accounts.services import has_mfa
@@ -33,9 +33,14 @@ def staff_needs_mfa(get_response: View) -> View:
         )
         if not is_guarded or not request.user.is_staff or has_mfa(request.user):
             return get_response(request)
-        if request.accepts("text/html"):
-            messages.warning(request, _MESSAGE)
-            return redirect("mfa_index")
-        return JsonResponse({"code": "second-factor-needed", "detail": _MESSAGE}, status=403)
+        return second_factor_first(request)
 
     return middleware
+
+
+def second_factor_first(request: HttpRequest) -> HttpResponse:
+    """For staff that has none: where it is set up, or a word for who is no browser."""
+    if request.accepts("text/html"):
+        messages.warning(request, _MESSAGE)
+        return redirect("mfa_index")
+    return JsonResponse({"code": "second-factor-needed", "detail": _MESSAGE}, status=403)

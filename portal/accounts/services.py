@@ -30,6 +30,8 @@ TOKEN_PREFIX = "aff_"  # noqa: S105  # the mark that secret scanners look for, n
 _SHOWN = len(TOKEN_PREFIX) + 6
 _USE_WRITTEN_EVERY = timedelta(minutes=1)
 _NAME_LENGTH = 80
+DEVELOPMENT = "development"
+"""The way in of a development deployment, which is a page of our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ class SignInMethod:
     url: str | None
     available: bool
     explanation: str
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether somebody else asks who one is: it is begun by a form, and goes there at once."""
+        return self.id != DEVELOPMENT
 
 
 @transaction.atomic
@@ -182,9 +189,9 @@ def _development() -> SignInMethod:
     try:
         url = reverse("development-sign-in")
     except NoReverseMatch:
-        return _closed("development", name, "The addresses were read before the setting changed.")
+        return _closed(DEVELOPMENT, name, "The addresses were read before the setting changed.")
     return _open(
-        "development",
+        DEVELOPMENT,
         name,
         url,
         "Anyone can be anyone here. What is done this way is marked so for ever.",

@@ -28,6 +28,9 @@ class AgreementSerializer(serializers.Serializer[Any]):
     asks_again = serializers.BooleanField(
         help_text="Whether who accepted an earlier version is asked to read this one."
     )
+    is_promise = serializers.BooleanField(
+        help_text="Whether it binds us alone: a consent names it, and accepts no clause of it."
+    )
     needed_for = serializers.SerializerMethodField(
         help_text="The channels that a consent can only have with it."
     )

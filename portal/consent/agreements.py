@@ -31,6 +31,10 @@ NEEDED = {
 }
 """The texts that a consent to a channel takes, in the order in which people meet them."""
 
+PROMISES = frozenset({NO_BURDEN, TAKEDOWN})
+"""The texts that ask nothing of who consents: what they say is ours to keep. They are part of a
+consent, by their hash, and have no box to tick: a yes to being owed something says nothing."""
+
 _ROOT = Path(__file__).parent / "agreements"
 _FRONT = re.compile(r"\A---\nasks-again: (?P<asks_again>yes|no)\n---\n")
 _TITLE = re.compile(r"^# (?P<title>.+)$", re.MULTILINE)
@@ -64,6 +68,11 @@ class Agreement:
     @property
     def clause_ids(self) -> list[str]:
         return [clause.id for clause in self.clauses]
+
+    @property
+    def is_promise(self) -> bool:
+        """Whether it binds us alone: there is no clause of it to accept."""
+        return self.name in PROMISES
 
 
 @cache

@@ -25,7 +25,8 @@ class AskedBy(models.TextChoices):
 class Consent(AppendOnlyModel):
     """A person's recorded acceptance of agreements for a project, with a scope. Append-only.
 
-    `agreements` is [{"name", "version", "sha256", "clauses": [clause ids accepted]}].
+    `agreements` is [{"name", "version", "sha256", "clauses": [clause ids accepted]}]; a text that
+    is a promise of ours has no clause to accept.
     Empty specifiers mean every release, empty targets every target. Without
     `covers_new_releases` it is for the releases that there were when it was given: each has a
     permit of its own, because no PEP 440 specifier can leave out what is released later under

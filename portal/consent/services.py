@@ -94,7 +94,8 @@ def give_consent(
 ) -> Consent:
     """Record a yes, issue its permits, follow the project upstream, and plan what was asked of it.
 
-    `accepted` is [{"name", "sha256", "clauses": [ids]}]. An equal consent of the same person
+    `accepted` is [{"name", "sha256", "clauses": [ids]}], every clause of each text that is no
+    promise of ours. An equal consent of the same person
     that still holds is returned instead of a second one. Wheels that an earlier revocation
     withdrew are listed again where this consent lets them be. Where more owners have to say yes
     it waits for them, and nothing is built meanwhile. A no of one's own ends with it. A scope that
@@ -442,15 +443,16 @@ def _accepted(
     sha256 = str(given.get("sha256", ""))
     if sha256 != agreement.sha256:
         raise AgreementChanged(project.name, agreement.name, sha256, agreement.sha256)
+    asked = [] if agreement.is_promise else agreement.clause_ids
     clauses = given.get("clauses", [])
-    missing = [clause for clause in agreement.clause_ids if clause not in clauses]
+    missing = [clause for clause in asked if clause not in clauses]
     if missing:
         raise AgreementNotAccepted(project.name, agreement.name, missing)
     return {
         "name": agreement.name,
         "version": agreement.version,
         "sha256": agreement.sha256,
-        "clauses": agreement.clause_ids,
+        "clauses": asked,
     }
 
 

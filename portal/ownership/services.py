@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F, Q
 
@@ -32,6 +33,7 @@ from portal.ownership.methods.base import (
     lapsed,
     still_open,
 )
+from portal.ownership.methods.upstream_sign_in import UpstreamSignIn
 from portal.ownership.models import Proof, ProofState, SpentToken
 from portal.ownership.owners import policy, proofs_that_count
 from portal.ownership.policy import Say
@@ -82,24 +84,43 @@ def start_proof(
     mine = Proof.objects.filter(user=user, project=project, method=method)
     if way.is_seen_at_once and mine.filter(created_at__gt=at - CHECK_EVERY).exists():
         raise CheckedJustNow(project.name, CHECK_EVERY.seconds)
-    answer = way.start(asked)
-    proof = Proof.objects.create(
+    draft = Proof(
         user=user,
         project=project,
         method=method,
-        state=answer.state,
-        challenge=answer.challenge,
-        evidence=answer.evidence,
-        refusal=answer.refusal,
         is_for_development=settings.AFFINEUR_DEVELOPMENT,
         created_at=at,
-        expires_at=answer.expires_at,
-        proven_at=at if answer.state == ProofState.PROVEN else None,
     )
-    _record(proof, by=by, at=at)
-    if proof.state == ProofState.PROVEN:
-        ground_changed.send(Proof, project=project, at=at)
-    return proof
+    return _keep(draft, way.start(asked), by=by, at=at)
+
+
+def prove_by_sign_in(*, user: User, project: Project, at: datetime) -> Proof | None:
+    """The proof that lies in how somebody signed in; None where it shows nothing of the project.
+
+    Nobody asked for it, so what it does not show is not kept, and is not looked at again for
+    `CHECK_EVERY`. May take as long as upstream does.
+    """
+    way = UpstreamSignIn()
+    looked = f"prove-by-sign-in:{user.pk}:{project.pk}"
+    if way.closed_because() or not cache.add(looked, True, CHECK_EVERY.total_seconds()):  # noqa: FBT003  # the cache's value
+        return None
+    draft = Proof(
+        user=user,
+        project=project,
+        method=way.name,
+        state=ProofState.PENDING,
+        is_for_development=settings.AFFINEUR_DEVELOPMENT,
+        created_at=at,
+    )
+    try:
+        answer = way.check(draft, at, None)
+    except EvidenceUnreachable:
+        return None
+    if answer.state != ProofState.PROVEN:
+        return None
+    answer = _with_snapshot(answer, draft)
+    with transaction.atomic():
+        return _keep(draft, answer, by=user, at=at)
 
 
 def prove(
@@ -249,6 +270,14 @@ def has_proof(
     return next((proof for proof in proofs if proof.method in met), None) if met else None
 
 
+def proof_at_hand(*, user: User, project: Project, at: datetime, say: str) -> Proof | None:
+    """What `has_proof` gives, be it only by how they signed in, which is looked at then."""
+    found = has_proof(user=user, project=project, at=at, say=say)
+    if found is None and prove_by_sign_in(user=user, project=project, at=at):
+        found = has_proof(user=user, project=project, at=at, say=say)
+    return found
+
+
 def needed_proof(*, user: User, project: Project, at: datetime, says: Iterable[str]) -> Proof:
     """What `has_proof` gives for the last of `says`, when there is enough for all of them.
 
@@ -394,6 +423,21 @@ def _settle(proof: Proof, answer: Answer, *, at: datetime) -> None:
         facts={"proof": str(proof.pk), "method": proof.method, "user": proof.user.username},
         at=at,
     )
+
+
+def _keep(draft: Proof, answer: Answer, *, by: User, at: datetime) -> Proof:
+    """The proof as it begins, with what was answered."""
+    draft.state = answer.state
+    draft.challenge = answer.challenge
+    draft.evidence = answer.evidence
+    draft.refusal = answer.refusal
+    draft.expires_at = answer.expires_at
+    draft.proven_at = at if answer.state == ProofState.PROVEN else None
+    draft.save()
+    _record(draft, by=by, at=at)
+    if draft.state == ProofState.PROVEN:
+        ground_changed.send(Proof, project=draft.project, at=at)
+    return draft
 
 
 def _record(proof: Proof, *, by: User | None, at: datetime) -> None:

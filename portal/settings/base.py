@@ -214,6 +214,21 @@ SOCIALACCOUNT_AUTO_SIGNUP = True
 # GitHub's token of a sign-in shows which role somebody has on a repository, at every re-check.
 SOCIALACCOUNT_STORE_TOKENS = True
 
+
+def form_targets(providers: dict[str, Any]) -> list[str]:
+    """Where forms of our pages lead: here, and to whom sign-in sends people.
+
+    Browsers hold where a form is redirected to `form-action` as well (CSP 3, section 6.4.1).
+    """
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    servers = [app["settings"]["server_url"] for app in providers["openid_connect"]["APPS"]]
+    if "github" in providers:
+        servers.append("https://github.com")
+    parts = [urlsplit(server) for server in servers]
+    return [CSP.SELF, *(f"{part.scheme}://{part.netloc}" for part in parts)]
+
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -228,7 +243,7 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
     "object-src": [CSP.NONE],
     "base-uri": [CSP.NONE],
-    "form-action": [CSP.SELF],
+    "form-action": form_targets(SOCIALACCOUNT_PROVIDERS),
 }
 
 REST_FRAMEWORK = {

@@ -1,6 +1,6 @@
 """Giving consent, clause by clause; pausing it, objecting to it, changing it, taking it back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
@@ -51,7 +51,7 @@ from portal.consent.suspension import approve, object_to, pause, relent, resume,
 from portal.errors import InvalidConsent, LicenceNeeded, LicenceRefused
 from portal.ownership.owners import owners_of
 from portal.ownership.policy import Say
-from portal.ownership.services import has_proof
+from portal.ownership.services import proof_at_hand
 from portal.requests.services import demand
 from portal.web.lookup import find_project
 from portal.web.people import account
@@ -61,6 +61,8 @@ from portal.web.text import rendered_markdown
 
 RELEASES_SHOWN = 8
 """Of the plan; the rest is a number."""
+_CAPACITY_OF = {"Owner": Capacity.OWNER.value, "Maintainer": Capacity.MAINTAINER.value}
+"""By the role upstream that a proof has seen: said on the page, and to be changed there."""
 
 
 class ScopeForm(forms.Form):
@@ -155,7 +157,7 @@ class ScopeForm(forms.Form):
 
 
 class ConsentForm(ScopeForm):
-    """Each clause with a box of its own, none of them ticked; then what it takes besides."""
+    """Each clause that asks something with a box of its own, none ticked; then the terms."""
 
     capacity = forms.ChoiceField(
         label="In which capacity do you consent?",
@@ -181,7 +183,7 @@ class ConsentForm(ScopeForm):
     def __init__(self, *args: Any, agreements: tuple[Agreement, ...], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.agreements = agreements
-        for agreement in agreements:
+        for agreement in self._asking(agreements):
             for clause in agreement.clauses:
                 self.fields[clause_field(agreement, clause.id)] = forms.BooleanField(
                     label=clause.title,
@@ -193,7 +195,7 @@ class ConsentForm(ScopeForm):
         names_licence = "licence_expression" in self.fields
         if names_licence and cleaned.get("publish") and not cleaned.get("licence_expression"):
             self.add_error("licence_expression", "Name the licence: wheels are published under it.")
-        for agreement in needed_for(self.channels):
+        for agreement in self._asking(needed_for(self.channels)):
             for clause in agreement.clauses:
                 name = clause_field(agreement, clause.id)
                 if not cleaned.get(name):
@@ -218,7 +220,22 @@ class ConsentForm(ScopeForm):
                     for clause in agreement.clauses
                 ],
             }
+            for agreement in self._asking(self.agreements)
+        ]
+
+    @property
+    def promises(self) -> list[dict[str, Any]]:
+        """The texts that bind us alone, their clauses in one line and in full."""
+        return [
+            {
+                "agreement": agreement,
+                "introduction": rendered_markdown(agreement.introduction),
+                "clauses": [
+                    (clause.title, rendered_markdown(clause.text)) for clause in agreement.clauses
+                ],
+            }
             for agreement in self.agreements
+            if agreement.is_promise
         ]
 
     @property
@@ -228,7 +245,7 @@ class ConsentForm(ScopeForm):
 
     @property
     def accepted(self) -> list[dict[str, Any]]:
-        """The agreements that it takes, and the clauses of each that were ticked."""
+        """The agreements that it takes, shown as they are; the clauses of each that were ticked."""
         return [
             {
                 "name": each.name,
@@ -242,12 +259,16 @@ class ConsentForm(ScopeForm):
             for each in needed_for(self.channels)
         ]
 
+    @staticmethod
+    def _asking(agreements: Iterable[Agreement]) -> list[Agreement]:
+        return [agreement for agreement in agreements if not agreement.is_promise]
+
 
 class RevokeForm(forms.Form):
+    """Which of its buttons is pressed says what becomes of the wheels that exist."""
+
     afterwards = forms.ChoiceField(
-        label="What should become of the wheels that exist?",
         choices=Afterwards.choices,
-        widget=forms.RadioSelect,
         error_messages={"required": "Choose what becomes of the wheels."},
     )
     reason = forms.CharField(
@@ -271,12 +292,13 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
     now = timezone.now()
     user = account(request)
     project = find_project(request, name, at=now)
-    proof = has_proof(user=user, project=project, at=now, say=Say.BUILD)
+    proof = proof_at_hand(user=user, project=project, at=now, say=Say.BUILD)
     if proof is None:
         return redirect("web:prove", project.name)
     agreements = needed_for(Channel)
     seen = licence_seen(project)
     said = scope_in_file(project, at=now)
+    role = str(proof.evidence.get("role", ""))
     if request.method == "POST":
         form = ConsentForm(request.POST, agreements=agreements, said=said)
         if form.is_valid():
@@ -296,11 +318,13 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
             "asked_by": AskedBy.ANYONE.value,
             "specifiers": said.specifiers if said else "",
             "licence_expression": seen.expression,
+            "capacity": _CAPACITY_OF.get(role),
         }
         form = ConsentForm(agreements=agreements, said=said, initial=first)
     context = {
         "project": project,
         "proof": proof,
+        "role": role if role in _CAPACITY_OF else "",
         "form": form,
         "demand": demand(project),
         "plan": _plan(project),

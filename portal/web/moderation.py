@@ -18,7 +18,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from indexes.domain.names import NAME_LENGTH
 from indexes.models import File, Project
+from portal.accounts.middleware import second_factor_first
 from portal.accounts.models import User
+from portal.accounts.services import has_mfa
 from portal.errors import CaseNotReady, EvidenceRefused, InvalidDecision
 from portal.moderation import services
 from portal.moderation.actions.catalogue import action_named, fitting
@@ -41,7 +43,10 @@ def for_moderators[**P](
     @login_required
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        if not is_moderator(account(request)):
+        user = account(request)
+        if not is_moderator(user):
+            if user.is_staff and not has_mfa(user):
+                return second_factor_first(request)
             message = (
                 "This page is for moderators of this deployment, signed in with a second factor."
             )

@@ -8,8 +8,9 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from portal.accounts.middleware import second_factor_first
 from portal.accounts.models import User
-from portal.accounts.services import is_administrator
+from portal.accounts.services import has_mfa, is_administrator
 
 
 def signed_in(request: HttpRequest) -> User | None:
@@ -33,7 +34,10 @@ def for_administrators[**P](
     @login_required
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        if not is_administrator(account(request)):
+        user = account(request)
+        if not is_administrator(user):
+            if user.is_staff and not has_mfa(user):
+                return second_factor_first(request)
             message = (
                 "This page is for the operators of this deployment, signed in with a second factor."
             )

@@ -24,6 +24,7 @@ from portal.ownership.services import (
     enough_with,
     has_proof,
     instructions,
+    proof_at_hand,
 )
 from portal.ownership.services import prove as start
 from portal.web.lookup import find_project
@@ -102,7 +103,7 @@ def prove(request: HttpRequest, name: str) -> HttpResponse:
         "together": [way for way in ways if not way.closed and way.beside],
         # Nobody misses here what is for development.
         "closed": [way for way in ways if way.closed and way.form.method.name != "attestation"],
-        "proof": has_proof(user=user, project=project, at=now, say=Say.PUBLISH),
+        "proof": proof_at_hand(user=user, project=project, at=now, say=Say.PUBLISH),
         "held": _labels(proofs_that_count(at=now).filter(user=user, project=project)),
         "pending": Proof.objects.filter(
             user=user, project=project, state=ProofState.PENDING, expires_at__gt=now

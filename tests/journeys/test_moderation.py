@@ -30,6 +30,9 @@ class Reader(Looker):
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name).click()
 
+    def has(self, button: str) -> bool:
+        return self.page.get_by_role("button", name=button).count() > 0
+
 
 def report(visitor: Reader, scene: Farm, url: str) -> None:
     """Without an account, from the file's own page."""
@@ -65,6 +68,8 @@ def decide(moderator: Reader, scene: Farm, url: str) -> None:
     page.get_by_label("Withdraw all files of the project").check()
     page.get_by_label("Why").fill("Its wheels open connections when they are imported.")
     moderator.press("Decide")
+    assert not moderator.has("Approve")
+    assert not moderator.has("Carry it out")
     moderator.look("case-held")
 
 
@@ -78,6 +83,9 @@ def approve(moderator: Reader, case_url: str) -> None:
 
 
 def appeal(person: Reader, scene: Farm, url: str) -> None:
+    """Told of it, they say what is wrong with it."""
+    person.page.goto(url + reverse("web:notices"))
+    assert f"{scene.project.name}: moderators have decided" in person.page.inner_text("main")
     person.page.goto(url + reverse("web:mine"))
     person.page.get_by_role("link", name="What you reported").click()
     person.look("decisions")
@@ -117,7 +125,9 @@ def test_a_case_from_the_report_to_the_answer(
     farm.file.refresh_from_db()
     assert farm.file.standing == "withdrawn"
     appeal(maintainer, farm, live_server.url)
-    second.page.goto(case_url)
+    for decider in (first, second):
+        decider.page.goto(case_url)
+        assert not decider.has("Grant it")
     second.look("case-appealed-by-decider")
     grant(third, case_url)
     maintainer.page.reload()

@@ -68,9 +68,13 @@ def attest(user: User, project: Project, at: datetime = AT) -> Proof:
 
 
 def all_accepted(channels: Sequence[str] = ("build", "publish")) -> list[dict[str, Any]]:
-    """Every clause of every text that a consent to these takes."""
+    """Every clause of every text that a consent to these takes, and what is promised with it."""
     return [
-        {"name": text.name, "sha256": text.sha256, "clauses": text.clause_ids}
+        {
+            "name": text.name,
+            "sha256": text.sha256,
+            "clauses": [] if text.is_promise else text.clause_ids,
+        }
         for text in needed_for(channels)
     ]
 

@@ -144,8 +144,8 @@ def name_elsewhere(account: SocialAccount) -> str:
 
 @register.simple_tag
 def ways_to_sign_in() -> list[SignInMethod]:
-    """Those that are switched off included, each with its reason."""
-    return sign_in_methods()
+    """Those on offer first; those that are switched off each with its reason."""
+    return sorted(sign_in_methods(), key=lambda method: not method.available)
 
 
 @register.inclusion_tag("web/_hash.html")

@@ -1,3 +1,4 @@
+import re
 import time
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from portal.accounts.middleware import staff_needs_mfa
 from portal.accounts.models import User
 from portal.accounts.services import sign_in_methods
+from portal.settings.base import form_targets
 from tests.portal.people import add_factor, make_user
 
 PASSWORD = "a good long password"
@@ -56,6 +58,27 @@ def test_development_says_what_it_is(settings):
     assert "marked so for ever" in methods()["development"].explanation
 
 
+def test_a_way_in_is_one_press_that_remembers_where_to_go(client, settings):
+    settings.AFFINEUR_OIDC_SERVER = "https://idp.example"
+    page = client.get("/account/login/?next=/project/docopt/consent/").content.decode()
+    form = re.search(
+        r'<form method="post" action="/account/oidc/operator/login/">.*?</form>', page, re.DOTALL
+    )
+    assert 'name="next" value="/project/docopt/consent/"' in form[0]
+    assert page.index("/account/oidc/operator/login/") < page.index("switched off")
+
+
+def test_forms_lead_here_and_to_who_signs_people_in():
+    app = {"settings": {"server_url": "https://idp.example:8443/realms/guild"}}
+    providers = {"openid_connect": {"APPS": [app]}, "github": {}}
+    assert form_targets({"openid_connect": {"APPS": []}}) == ["'self'"]
+    assert form_targets(providers) == [
+        "'self'",
+        "https://idp.example:8443",
+        "https://github.com",
+    ]
+
+
 def test_nobody_signs_up_with_a_password(client):
     data = {"username": "ann", "password1": PASSWORD, "password2": PASSWORD}
     client.post("/account/signup/", data)
@@ -73,6 +96,12 @@ def test_staff_is_sent_to_set_up_a_second_factor_before_the_admin(client, root):
     response = client.get("/admin/")
     assert response.status_code == 302
     assert response["Location"] == "/account/2fa/"
+
+
+@pytest.mark.parametrize("page", ["/cases/", "/failures/"])
+def test_staff_is_sent_to_set_one_up_before_pages_of_staff(client, root, page):
+    client.force_login(root)
+    assert client.get(page)["Location"] == "/account/2fa/"
 
 
 def test_staff_without_one_does_nothing(client, root):

@@ -24,12 +24,12 @@ FOLDER = Path(agreements.__file__).parent / "agreements"
 
 def test_there_is_a_text_for_each_thing_that_is_agreed_to():
     assert [(text.name, text.version) for text in current_agreements()] == [
-        ("build-and-execute", 2),
+        ("build-and-execute", 3),
         ("modify", 1),
-        ("no-burden", 1),
+        ("no-burden", 2),
         ("takedown", 1),
         ("data", 1),
-        ("redistribute-binaries", 2),
+        ("redistribute-binaries", 3),
         ("use-of-name", 1),
         ("terms-for-users", 1),
     ]
@@ -42,6 +42,15 @@ def test_building_alone_takes_fewer_texts():
 
 def test_of_the_texts_of_today_each_is_one_thing_to_say_yes_to():
     assert {len(text.clauses) for text in needed_for(["build", "publish"])} == {1}
+
+
+def test_a_promise_of_ours_asks_for_no_yes():
+    """What asks something of people is said where there is a clause to accept."""
+    promises = [text for text in needed_for(["build", "publish"]) if text.is_promise]
+    assert [text.name for text in promises] == ["no-burden", "takedown"]
+    for text in promises:
+        assert "You confirm" not in text.text
+        assert "You allow" not in text.text
 
 
 def test_texts_of_before_are_what_they_were():

@@ -11,7 +11,7 @@ from builds.services.permits import live_permit
 from indexes.domain.status import Decision, Standing
 from indexes.models import File
 from indexes.services.standing import decide
-from portal.consent.agreements import all_agreements, with_hash
+from portal.consent.agreements import all_agreements, current, with_hash
 from portal.consent.models import Consent, Revocation
 from portal.consent.recipes import verify_may_edit
 from portal.consent.services import (
@@ -81,7 +81,7 @@ class TestGiving:
         assert given.proof == proof
         versions = {one["name"]: one.pop("version") for one in given.agreements}
         assert given.agreements == all_accepted()
-        assert versions["build-and-execute"] == versions["redistribute-binaries"] == 2
+        assert versions["build-and-execute"] == versions["redistribute-binaries"] == 3
         given.refresh_from_db()
         permit = Permit.objects.get()
         assert permit.origin == str(given.pk)
@@ -127,6 +127,20 @@ class TestGiving:
             consent(maintainer, docopt, accepted=accepted)
         assert refused.value.missing == [all_accepted()[text]["clauses"][0]]
         assert nothing_happened()
+
+    def test_a_promise_has_no_clause_to_accept_and_is_named_by_its_hash(
+        self, maintainer, docopt, proof
+    ):
+        named = [one | {"clauses": current(one["name"]).clause_ids} for one in all_accepted()]
+        given = consent(maintainer, docopt, accepted=named)
+        promised = [one for one in given.agreements if not one["clauses"]]
+        assert [one["name"] for one in promised] == ["no-burden", "takedown"]
+        assert promised[1]["sha256"] == current("takedown").sha256
+
+    def test_a_promise_that_was_not_shown_is_no_consent(self, maintainer, docopt, proof):
+        accepted = [one for one in all_accepted() if one["name"] != "takedown"]
+        with pytest.raises(AgreementNotAccepted, match="takedown"):
+            consent(maintainer, docopt, accepted=accepted)
 
     def test_a_text_left_out_is_no_consent(self, maintainer, docopt, proof):
         with pytest.raises(AgreementNotAccepted, match="redistribute-binaries"):

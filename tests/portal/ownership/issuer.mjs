@@ -1,5 +1,6 @@
 // A certified OpenID provider (oidc-provider) in two parts: it signs people in, by any name, and it
-// gives tokens to workflows, for the audience they ask for and with the claims they are given.
+// gives tokens to workflows, for the audience they ask for and with the claims they are given. The
+// portal is its operator's own: as providers do for such clients, it asks nobody for their leave.
 //   node issuer.mjs MODULES PORT REDIRECT_URI
 import { pathToFileURL } from 'node:url'
 
@@ -22,6 +23,15 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     accountId: id,
     claims: () => ({ sub: id, preferred_username: id.slice(id.indexOf('-') + 1) }),
   }),
+  loadExistingGrant: async (ctx) => {
+    const { client, session, provider } = ctx.oidc
+    const held = session.grantIdFor(client.clientId)
+    if (held) return provider.Grant.find(held)
+    const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId })
+    grant.addOIDCScope('openid profile email')
+    await grant.save()
+    return grant
+  },
   extraTokenClaims: (ctx) => JSON.parse(ctx.get('x-claims') || '{}'),
   ttl: { ClientCredentials: 300 },
   features: {

@@ -10,9 +10,10 @@ from allauth.socialaccount.models import SocialAccount
 
 from portal.accounts.models import User
 from portal.errors import ProofMethodClosed
+from portal.ledger.models import Entry
 from portal.ownership.models import Proof, ProofState
-from portal.ownership.services import has_proof, prove, recheck_proofs
-from tests.portal.people import AT, LATER
+from portal.ownership.services import has_proof, prove, prove_by_sign_in, recheck_proofs
+from tests.portal.people import AT, LATER, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +132,44 @@ def provider_set_up(settings):
     app = {"provider_id": "operator", "name": "x", "client_id": "x", "secret": "x"}
     settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
     settings.AFFINEUR_UPSTREAM_PROVIDERS = ["operator"]
+
+
+@pytest.fixture
+def alice(maintainer, provider_set_up):
+    SocialAccount.objects.create(
+        user=maintainer, provider="operator", uid="1", extra_data={"preferred_username": "alice"}
+    )
+    return maintainer
+
+
+def test_how_somebody_signed_in_is_proof_without_being_asked_for(alice, docopt, answers):
+    answers.roles("docopt", alice="Owner")
+    proof = prove_by_sign_in(user=alice, project=docopt, at=AT)
+    assert proof == has_proof(user=alice, project=docopt, at=LATER, say="publish")
+    assert proof.evidence["upstream"]["roles"] == {"alice": "Owner"}
+    assert Entry.objects.get().verb == "proof-proven"
+
+
+def test_what_nobody_asked_for_is_refused_to_nobody_and_not_looked_at_all_the_time(
+    alice, docopt, answers
+):
+    answers.roles("docopt", bob="Owner")
+    assert prove_by_sign_in(user=alice, project=docopt, at=AT) is None
+    asked = len(answers.seen)
+    assert prove_by_sign_in(user=alice, project=docopt, at=AT) is None
+    assert len(answers.seen) == asked == 1
+    assert not Proof.objects.exists()
+    assert not Entry.objects.exists()
+
+
+def test_it_is_nothing_where_upstream_does_not_answer(alice, docopt, answers):
+    answers.put("/pypi/docopt/json", {}, status=503)
+    assert prove_by_sign_in(user=alice, project=docopt, at=AT) is None
+
+
+def test_upstream_is_not_asked_about_who_did_not_sign_in_there(docopt, provider_set_up, answers):
+    assert prove_by_sign_in(user=make_user("ann"), project=docopt, at=AT) is None
+    assert answers.seen == []
 
 
 def test_it_is_closed_where_no_such_provider_is_set_up(maintainer, docopt):

@@ -1,11 +1,14 @@
 """What people do on the pages: ask, prove, consent, take it back, make tokens."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from builds.models import Build
 from indexes.upstream.fake import FakeUpstream, Fault
@@ -28,7 +31,12 @@ def stranger_client(farm: Farm, stranger: User) -> Client:
 
 def every_clause() -> dict[str, str]:
     texts = needed_for(["build", "publish"])
-    clauses = {f"clause:{text.name}:{clause}": "on" for text in texts for clause in text.clause_ids}
+    clauses = {
+        f"clause:{text.name}:{clause}": "on"
+        for text in texts
+        for clause in text.clause_ids
+        if not text.is_promise
+    }
     return clauses | {f"sha256:{text.name}": text.sha256 for text in texts}
 
 
@@ -218,7 +226,11 @@ def test_the_form_shows_every_clause_and_what_it_means_in_numbers(
     page = words_of(owner_client.get(CONSENT))
     for text in needed_for(["build", "publish"]):
         for clause in text.clauses:
-            assert f'name="clause:{text.name}:{clause.id}"' in page
+            assert escape(clause.title) in page
+            has_box = f'name="clause:{text.name}:{clause.id}"' in page
+            assert has_box is not text.is_promise
+    assert page.count('type="checkbox"') == 5 + len(settings.AFFINEUR_TARGETS)
+    assert not re.search(r"<input type=\"checkbox\"[^>]* checked", page)
     assert "10 wheels of 2 releases could be built for 5 targets" in page
     assert "1 person has petitioned" in page
 

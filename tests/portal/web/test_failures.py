@@ -76,7 +76,7 @@ def test_they_are_for_operators_alone(client: Client, owner_client: Client, farm
 def test_staff_without_a_second_factor_sees_none(client: Client, farm: Farm):
     user = User.objects.create(username="half", is_staff=True)
     client.force_login(user, backend="portal.accounts.backends.AccountBackend")
-    assert client.get(reverse("web:failures")).status_code == 403
+    assert client.get(reverse("web:failures"))["Location"] == reverse("mfa_index")
 
 
 def test_causes_are_ranked_by_the_releases_and_requests_behind_them(staff: Client, farm: Farm):
