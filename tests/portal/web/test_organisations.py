@@ -77,7 +77,8 @@ def test_who_is_invited_belongs_to_it_when_they_accept(owner, stranger):
     assert "You are invited to 1 organisation" in words_of(client.get("/mine/"))
     assert "acme, by ada" in words_of(client.get("/organisations/"))
     answer = f"/invitations/{Invitation.objects.get().pk}/"
-    assert "to Acme Ltd now, as viewer" in words_of(client.post(answer, {"accept": "1"}, follow=True))
+    accepted = client.post(answer, {"accept": "1"}, follow=True)
+    assert "to Acme Ltd now, as viewer" in words_of(accepted)
     owner.post(f"{ACME}members/stranger/", {"role": "manager"})
     assert "You belong to it as manager" in words_of(client.get(ACME))
     owner.post(f"{ACME}members/stranger/remove/")
