@@ -11,7 +11,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from django.urls import reverse
 from playwright.sync_api import Browser, Locator, sync_playwright
 
-from tests.journeys.test_pages import ARGUMENTS, WIDTHS
+from tests.journeys.test_pages import ARGUMENTS, WIDTHS, take_picture
 
 # The provider's pages ask for a font from elsewhere.
 ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
@@ -44,7 +44,7 @@ class Person:
     All that they do with a pointer goes through `click`, whoever's page it is on.
     """
 
-    def __init__(self, browser: Browser, url: str, pictures: Path, name: str) -> None:
+    def __init__(self, browser: Browser, url: str, pictures: Path | None, name: str) -> None:
         self.url, self.pictures, self.name = url, pictures, name
         self.context = browser.new_context(color_scheme="light")
         self.page = self.context.new_page()
@@ -97,6 +97,6 @@ class Person:
         self.page.evaluate(AXE_SCRIPT)
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 900})
-            self.page.screenshot(path=self.pictures / f"{name}-{width}.png", full_page=True)
+            take_picture(self.page, self.pictures, f"{name}-{width}")
             self.found += [f"{name} at {width} px: {each}" for each in self.page.evaluate(AUDIT)]
         self._looked_for += time.monotonic() - began

@@ -72,7 +72,7 @@ def world(
     browser: Browser,
     provider: str,
     *,
-    pictures: Path,  # noqa: F811  # the fixture
+    pictures: Path | None,  # noqa: F811  # the fixture
     settings,
 ) -> Iterator[World]:
     app = {

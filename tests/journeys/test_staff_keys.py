@@ -47,7 +47,7 @@ def person(
     browser: Browser,
     root: User,
     *,
-    pictures: Path,  # noqa: F811  # the fixture
+    pictures: Path | None,  # noqa: F811  # the fixture
 ) -> Iterator[Person]:
     made = Person(browser, live_server.url, pictures, "root")
     yield made
