@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from portal.web.target_names import target_in_words
+from portal.target_names import target_in_words
 
 
 class Kind(StrEnum):

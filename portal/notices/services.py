@@ -265,6 +265,13 @@ def path_of(notice: Notice) -> str:
     match Kind(notice.kind):
         case Kind.CONSENT_ASKED:
             return reverse("web:give-consent", args=[project])
+        case (
+            Kind.CONSENT_OBJECTED
+            | Kind.CONSENT_SUSPENDED
+            | Kind.CONSENT_RESTORED
+            | Kind.CONSENT_EXPIRING
+        ) if about.get("consent"):
+            return reverse("web:consent", args=[about["consent"]])
         case Kind.BUILD_FINISHED | Kind.BUILD_FAILED if about.get("build"):
             return reverse("web:build", args=[about["build"]])
         case Kind.PROOF_LAPSING:

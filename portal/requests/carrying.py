@@ -6,7 +6,7 @@ from django.urls import reverse
 from indexes.models import Project
 from portal.requests.drafts import Asked
 from portal.requests.services import demand
-from portal.web.target_names import target_in_words
+from portal.target_names import target_in_words
 
 
 def asked_of(project: Project) -> Asked:

@@ -28,10 +28,10 @@ from portal.requests import drafts
 from portal.requests.carrying import asked_of
 from portal.requests.models import Cost, Platform, Request
 from portal.requests.services import make_request, request_status
+from portal.target_names import read_target_name, target_in_words
 from portal.web.lookup import find_project
 from portal.web.people import account
 from portal.web.problems import explained
-from portal.web.target_names import read_target_name, target_in_words
 
 SHOWN = 60
 """Lines of each part of a preview that are shown; the rest is a number."""

@@ -53,10 +53,10 @@ from portal.ownership.owners import owners_of
 from portal.ownership.policy import Say
 from portal.ownership.services import proof_at_hand
 from portal.requests.services import demand
+from portal.target_names import target_in_words
 from portal.web.lookup import find_project
 from portal.web.people import account
 from portal.web.problems import explained
-from portal.web.target_names import target_in_words
 from portal.web.text import rendered_markdown
 
 RELEASES_SHOWN = 8

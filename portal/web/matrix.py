@@ -8,7 +8,7 @@ from itertools import groupby
 from packaging.version import Version
 
 from builds.domain.coverage import Cell, CellStatus, Coverage, Row
-from portal.web.target_names import TargetName, read_target_name
+from portal.target_names import TargetName, read_target_name
 
 ROWS_SHOWN = 30
 """Releases whose cells come with the page; what is older is a line a minor until it is opened."""

@@ -3,8 +3,8 @@
 import shlex
 
 from builds.models import Build
+from portal.target_names import read_target_name
 from portal.web.report import Report
-from portal.web.target_names import read_target_name
 
 
 def commands_to_repeat(build: Build, report: Report) -> str:

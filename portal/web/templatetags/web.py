@@ -14,11 +14,11 @@ from builds.domain.coverage import CellStatus
 from builds.domain.ladder import Step
 from builds.domain.outcomes import Outcome
 from indexes.domain.status import ProjectStatus
+from portal import target_names
 from portal.accounts.services import SignInMethod, sign_in_methods
 from portal.consent.agreements import with_hash
 from portal.ledger.verbs import words_of
 from portal.ownership.methods import method_named
-from portal.web import target_names
 from portal.web.text import duration_in_words, without_controls
 
 register = template.Library()

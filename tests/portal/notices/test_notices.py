@@ -16,6 +16,7 @@ from builds.signals import builds_ended
 from indexes.domain.names import NormalizedName
 from indexes.services.refresh import refresh_project
 from portal.consent.services import revoke_consent
+from portal.consent.suspension import object_to
 from portal.errors import InvalidWebhook, NothingToReplay, UnsubscribeInvalid
 from portal.notices import outside
 from portal.notices import services as notices
@@ -235,6 +236,17 @@ def test_a_proof_about_to_lapse_is_told_once(docopt, proof, maintainer):
     assert "2026-03-21" in notices.words_of(told).body
     Proof.objects.update(expires_at=near + timedelta(days=10))
     assert remind_of_lapse(at=near) == 1
+
+
+def test_who_hears_of_an_objection_is_led_to_the_consent_that_it_is_about(
+    proof, maintainer, stranger, administrator, client
+):
+    given = consent(maintainer, proof.project)
+    prove(stranger, proof.project, administrator)
+    object_to(consent=given, user=stranger, reason="Ask me first.", at=AT)
+    told = Notice.objects.get(person=maintainer, kind="consent-objected")
+    client.force_login(maintainer)
+    assert "Ask me first." in client.get(notices.path_of(told)).content.decode()
 
 
 @pytest.mark.parametrize("kind", Kind)

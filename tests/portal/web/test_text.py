@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from portal.web import matrix, requirements, target_names, text
+from portal import target_names
+from portal.web import matrix, requirements, text
 from portal.web.report import Grafted, Report, read_report
 from portal.web.requirements import MOST_LINES, read_pasted
 from portal.web.text import rendered_markdown, without_controls
