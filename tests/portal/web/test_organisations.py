@@ -127,7 +127,7 @@ def test_an_index_is_made_changed_and_deleted(owner, tools):
     tools.refresh_from_db()
     assert (tools.projects, tools.min_age_days, tools.is_private) == (["docopt"], 7, False)
     assert "Releases wait 7 days" in words_of(owner.get(TOOLS))
-    assert "index changed, by" in words_of(owner.get(ACME))
+    assert "an index of an organisation was changed, by" in words_of(owner.get(ACME))
     owner.post(f"{TOOLS}delete/")
     assert owner.get(TOOLS).status_code == 404
 
