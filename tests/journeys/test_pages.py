@@ -97,10 +97,8 @@ def pictures() -> Path | None:
 
 
 def context_of(browser: Browser, width: int, url: str, user: User | None) -> BrowserContext:
-    """A browser's context, signed in as `user`. axe-core is injected, which the CSP forbids."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, bypass_csp=True, color_scheme="light"
-    )
+    """A browser's context, signed in as `user`, under the policy of production."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="light")
     if user is not None:
         client = Client()
         client.force_login(user, backend="portal.accounts.backends.AccountBackend")
