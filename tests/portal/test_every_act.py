@@ -80,7 +80,7 @@ from portal.moderation.actions.names import DESTRUCTIVE
 from portal.moderation.files import unyank_file, yank_file
 from portal.moderation.intake import open_case
 from portal.moderation.models import Appeal, Case, Decision
-from portal.moderation.proceedings import CaseKind
+from portal.moderation.proceedings import CaseKind, CaseState
 from portal.ownership.roles import Roles
 from portal.ownership.services import recheck_proofs
 from portal.requests.models import Request
@@ -112,9 +112,11 @@ NEXT = {
     "closed": ["undo"],
 }
 """What makes a case go on, tried more often than what is refused."""
-HIDING = {"withdraw-file", "quarantine-file", "withdraw-all", "restore-files"}
 
-projects = st.sampled_from(PROJECTS)
+IDLE = {"dismiss", "reveal-reporter"}
+"""Decisions that change nothing of what is built or listed."""
+
+projects = st.sampled_from([*PROJECTS, *OWNERS])
 versions = st.sampled_from(VERSIONS)
 people = st.sampled_from([*PEOPLE, "ann", "bob"])
 moderators = st.sampled_from(MODERATORS)
@@ -354,13 +356,15 @@ class EveryAct(RuleBasedStateMachine):
         else:
             yes.held.remove(objection)
 
-    @rule(given=consents, name=people)
-    def approve(self, given, name):
-        yes = self.yes(given)
+    @precondition(lambda self: any(APPROVAL in yes.held for yes in self.model.consents))
+    @rule(data=st.data(), name=people)
+    def approve(self, data, name):
+        waiting = [yes for yes in self.model.consents if APPROVAL in yes.held]
+        yes = data.draw(st.sampled_from(waiting))
         if self.is_away(name):
             return
         try:
-            approve(consent=Consent.objects.get(pk=given), user=self.people[name], at=self.now)
+            approve(consent=Consent.objects.get(pk=yes.id), user=self.people[name], at=self.now)
         except (ConsentStands, NotYourConsent):
             return
         assert self.model.owns(name, yes.project)
@@ -586,9 +590,26 @@ class EveryAct(RuleBasedStateMachine):
     @rule(data=st.data(), name=people, project=projects)
     def report(self, data, name, project):
         """Something of a project: itself, a file, a consent, or who gave that."""
+        self.open_case(data, name, project)
+
+    @rule(data=st.data(), name=people, project=projects, seats=st.permutations(MODERATORS))
+    def judge(self, data, name, project, seats):
+        """A case from its report to what is done, by those whom it takes."""
+        case = Case.objects.get(pk=self.open_case(data, name, project))
+        deciding, approving, _ = seats
+        try:
+            self.case_decide(data, case, deciding)
+            case.refresh_from_db()
+            if case.state == CaseState.HELD:
+                self.case_approve(data, case, approving)
+            self.case_carry_out(data, case, deciding)
+        except PortalError:
+            return
+
+    def open_case(self, data, name, project) -> UUID:
         consents = [Consent.objects.get(pk=yes.id) for yes in self.model.of(project)]
         files = File.objects.filter(project__name=project)
-        things = [None, *files, *consents, *(one.user for one in consents)]
+        things = [*files, None, *consents, *(one.user for one in consents)]
         made = open_case(
             kind=CaseKind.ABUSE_REPORT,
             project=self.project(project),
@@ -602,6 +623,7 @@ class EveryAct(RuleBasedStateMachine):
         else:
             self.happens("a case opened")
             self.cases.append(made.case.pk)
+        return made.case.pk
 
     @precondition(lambda self: self.cases)
     @rule(data=st.data(), by=moderators, other=moderators)
@@ -617,7 +639,9 @@ class EveryAct(RuleBasedStateMachine):
                 return
 
     def case_decide(self, data, case, by):
-        action = data.draw(st.sampled_from([each.name.value for each in fitting(case)]))
+        # What changes nothing comes last: the first is drawn most.
+        actions = sorted((each.name.value for each in fitting(case)), key=IDLE.__contains__)
+        action = data.draw(st.sampled_from(actions))
         moderation.decide(
             case=case, by=self.staff[by], action=action, reason=f"By {by}.", at=self.now
         )
