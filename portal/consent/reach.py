@@ -140,6 +140,17 @@ def withhold_files(consent: Consent, *, at: datetime) -> int:
     return listed
 
 
+def keep_off(consent: Consent, *, reason: str, at: datetime) -> None:
+    """Let nothing that this consent alone covered, and is off the pages already, come back.
+
+    Moderators may undo what they decided of it, and a source that it waits for may arrive.
+    """
+    files = File.objects.filter(project=consent.project, withheld="")
+    taken = _alone(files.exclude(decision__in=["", Decision.YANKED.value]), consent, at=at)
+    if taken:
+        withhold(files=files.filter(pk__in=[file.pk for file in taken]), reason=reason, at=at)
+
+
 def relist(project: Project, permits: Sequence[Permit], *, at: datetime) -> None:
     """List again what an earlier end or suspension took off, where these permits let it be."""
     withheld = File.objects.filter(project=project).exclude(withheld="")

@@ -17,7 +17,7 @@ from builds.domain.targets import parse_targets
 from builds.models import Permit
 from builds.services.permits import revoke_permits
 from indexes.domain.licences import canonical_licence
-from indexes.models import Project
+from indexes.models import File, Project
 from indexes.services.refresh import enrol_project
 from portal.accounts.models import User
 from portal.consent.agreements import Agreement, current, needed_for
@@ -38,6 +38,7 @@ from portal.consent.reach import (
     Reach,
     files_of_consent_alone,
     issue_permits,
+    keep_off,
     reach_of,
     relist,
     withdraw_files,
@@ -212,7 +213,11 @@ def revoke_consent(
         )
     verify_possible(consent, at=at, end=End.REVOKED)
     why = f"The consent for {project} was taken back on {at:%Y-%m-%d %H:%M} UTC."
-    doomed = files_of_consent_alone(consent, at=at) if afterwards == Afterwards.WITHDRAW else []
+    gone = f"{WITHDRAWN_WITH_CONSENT} on {at:%Y-%m-%d}."
+    doomed: list[File] = []
+    if afterwards == Afterwards.WITHDRAW:
+        doomed = files_of_consent_alone(consent, at=at)
+        keep_off(consent, reason=gone, at=at)
     revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
     revocation = Revocation(
         consent=consent,
@@ -224,7 +229,7 @@ def revoke_consent(
         revoked_at=at,
     )
     revocation.save()
-    withdraw_files(doomed, reason=f"{WITHDRAWN_WITH_CONSENT} on {at:%Y-%m-%d}.", at=at)
+    withdraw_files(doomed, reason=gone, at=at)
     tell(
         "consent-revoked",
         project=project,

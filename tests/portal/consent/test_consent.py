@@ -386,6 +386,18 @@ class TestTakingBack:
         file.refresh_from_db()
         assert file.standing == Standing.WITHDRAWN
 
+    def test_what_somebody_else_takes_back_does_not_come_back_without_a_consent(
+        self, given, maintainer, docopt, stranger
+    ):
+        publish(ask(stranger).builds.get())
+        wheels = File.objects.all()
+        decide(files=wheels, decision=Decision.QUARANTINED, reason="suspicious", at=LATER)
+        revoke(given, "withdraw")
+        decide(files=wheels, decision=None, reason="", at=LATER)
+        assert wheels.get().standing == Standing.WITHDRAWN
+        consent(maintainer, docopt, at=LATER + timedelta(hours=1))
+        assert wheels.get().standing == Standing.LISTED
+
     def test_the_numbers_come_before(self, given, stranger):
         publish(ask(stranger).builds.get())
         ask(stranger, targets=[CP312])
