@@ -516,6 +516,26 @@ class ConsentsSuspended(PortalError):
         )
 
 
+class ConsentObjectedTo(PortalError):
+    """Their consent is objected to, and another one of theirs would go round that."""
+
+    code = "consent-objected"
+
+    def __init__(self, project: str, consent: str, by: list[str], since: datetime) -> None:
+        self.project = project
+        self.consent = consent
+        self.by = by
+        self.since = since
+        who = " and ".join(by)
+        super().__init__(
+            f"{who} {'objects' if len(by) == 1 else 'object'} to your consent for {project}, since"
+            f" {since:%Y-%m-%d %H:%M} UTC, so no other one of yours is taken there meanwhile. It is"
+            f" your turn: talk to {who}, who can take that back, or report your consent as disputed"
+            " ownership, and moderators decide. You can also take your consent back, which ends"
+            " every objection to it."
+        )
+
+
 # Moderation.
 
 

@@ -74,6 +74,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "cannot-be-undone": HTTPStatus.CONFLICT,
     "case-not-ready": HTTPStatus.CONFLICT,
     "consent-ended": HTTPStatus.CONFLICT,
+    "consent-objected": HTTPStatus.CONFLICT,
     "nothing-to-replay": HTTPStatus.CONFLICT,
     "index-name-taken": HTTPStatus.CONFLICT,
     "invitation-over": HTTPStatus.CONFLICT,

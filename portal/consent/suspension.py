@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from builds.services.permits import revoke_permits
 from indexes.models import Project
@@ -38,7 +39,7 @@ from portal.consent.services import (
 )
 from portal.consent.states import Act, Ground, Hold, NotPossible, Party, State, released
 from portal.consent.telling import tell
-from portal.errors import ConsentStands, NotYourConsent, ProofNeeded
+from portal.errors import ConsentObjectedTo, ConsentStands, NotYourConsent, ProofNeeded
 from portal.ownership.announcements import Topic, announce
 from portal.ownership.services import has_proof, needed_proof
 from portal.requests.services import replan_project
@@ -148,6 +149,32 @@ def relent(*, consent: Consent, user: User, at: datetime) -> Settled:
         text=f"{user} took the objection to the consent for {consent.project} back.",
         at=at,
     )
+
+
+def standing_objections(project: Project, *, at: datetime) -> QuerySet[Suspension]:
+    """Of co-owners, to consents that are not over; oldest first."""
+    standing = Suspension.objects.filter(
+        ground=Ground.OBJECTION.value, lifted_at=None, consent__in=unended_consents(project, at=at)
+    )
+    return standing.select_related("by", "consent__user", "consent__project").order_by(
+        "suspended_at", "pk"
+    )
+
+
+def refuse_while_objected(consent: Consent) -> None:
+    """Raises `ConsentObjectedTo` for a new consent of who has one there that is objected to.
+
+    With another scope it would go round the objection.
+    """
+    of_theirs = standing_objections(consent.project, at=consent.given_at)
+    standing = list(of_theirs.filter(consent__user=consent.user))
+    if standing:
+        raise ConsentObjectedTo(
+            consent.project.name,
+            str(standing[0].consent_id),
+            sorted({one.by.username for one in standing if one.by}),
+            standing[0].suspended_at,
+        )
 
 
 @transaction.atomic

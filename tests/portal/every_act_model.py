@@ -15,6 +15,10 @@ APPROVAL = "too few owners"
 PROOF = "no proof"
 
 
+def objection_of(person: str) -> str:
+    return f"an objection of {person}"
+
+
 @dataclass
 class Yes:
     """A consent. `held` says what holds it back."""
@@ -135,6 +139,15 @@ class Model:
     def may_consent(self, person: str, project: str) -> bool:
         others_no = any(of == project and said != person for said, of in self.noes)
         return self.owns(person, project) and not others_no
+
+    def is_objected(self, person: str, project: str, now: datetime) -> bool:
+        """Whether something stands against what they gave there, which another would go round."""
+        objections = {objection_of(each) for each in self.owners_ever(project)}
+        theirs = [yes for yes in self._unended(project, now) if yes.by == person]
+        return any(yes.held & objections for yes in theirs)
+
+    def owners_ever(self, project: str) -> set[str]:
+        return {person for person, of in self.proofs if of == project}
 
     # What follows
 

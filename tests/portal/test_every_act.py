@@ -60,6 +60,7 @@ from portal.consent.services import live_consents, revoke_consent
 from portal.consent.suspension import approve, end_graces, object_to, pause, relent, resume
 from portal.errors import (
     ConsentEnded,
+    ConsentObjectedTo,
     ConsentsSuspended,
     ConsentStands,
     InvalidDelegation,
@@ -87,7 +88,15 @@ from portal.requests.models import Request
 from portal.requests.services import make_request, replan_requests
 from tests.builds.farm import FakeCelery, ended, say, upload, wheel_report
 from tests.builds.runner.wheels import make_wheel
-from tests.portal.every_act_model import APPROVAL, PAUSE, Done, Model, Told, Yes
+from tests.portal.every_act_model import (
+    APPROVAL,
+    PAUSE,
+    Done,
+    Model,
+    Told,
+    Yes,
+    objection_of,
+)
 from tests.portal.people import AT, all_accepted, consent, make_administrator, make_user, prove
 
 PROJECTS = ("brie", "comte", "feta")
@@ -246,6 +255,10 @@ class EveryAct(RuleBasedStateMachine):
         except ConsentsSuspended:
             self.happens("a consent refused that moderators hold")
             return multiple()
+        except ConsentObjectedTo:
+            self.happens("a consent refused that would go round an objection")
+            assert self.model.is_objected(name, project, self.now)
+            return multiple()
         return self.given(given, name, terms)
 
     @rule(target=consents, name=people, scope=st.sampled_from(list(SCOPES)))
@@ -289,6 +302,7 @@ class EveryAct(RuleBasedStateMachine):
         if any(yes.id == given.pk for yes in self.model.consents):
             return given.pk
         self.happens("a consent given")
+        assert not self.model.is_objected(name, project, self.now)
         wanted = self.model.wanted(project)
         self.model.consents.append(
             Yes(
@@ -342,7 +356,7 @@ class EveryAct(RuleBasedStateMachine):
         except (ConsentStands, ConsentEnded, NotYourConsent):
             return
         self.happens(f"{act.__name__} of a consent")
-        objection = f"an objection of {name}"
+        objection = objection_of(name)
         if act in {pause, resume}:
             assert self.model.may(name, yes, "pause")
             self.happens_by_delegate(name, yes)
