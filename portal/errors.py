@@ -536,6 +536,21 @@ class ConsentObjectedTo(PortalError):
         )
 
 
+class ObjectionOverruled(PortalError):
+    """Moderators decided against who objects, and that stands."""
+
+    code = "objection-overruled"
+
+    def __init__(self, project: str, overruled_at: datetime) -> None:
+        self.project = project
+        self.overruled_at = overruled_at
+        super().__init__(
+            f"Moderators overruled your objection to this consent for {project} on"
+            f" {overruled_at:%Y-%m-%d}, so you cannot object to it again. If you think that this is"
+            " wrong, it is your turn: you can appeal where you were told of their decision."
+        )
+
+
 # Moderation.
 
 

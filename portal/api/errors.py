@@ -82,6 +82,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "member-already": HTTPStatus.CONFLICT,
     "not-yanked-here": HTTPStatus.CONFLICT,
     "not-yankable": HTTPStatus.CONFLICT,
+    "objection-overruled": HTTPStatus.CONFLICT,
     "organisation-taken": HTTPStatus.CONFLICT,
     "consent-state": HTTPStatus.CONFLICT,
     "refusal-stands": HTTPStatus.CONFLICT,

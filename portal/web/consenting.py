@@ -48,7 +48,15 @@ from portal.consent.services import (
     verify_takes_consent,
 )
 from portal.consent.states import MAY, Act, Ground, State
-from portal.consent.suspension import approve, object_to, pause, relent, resume, what_of_wheels
+from portal.consent.suspension import (
+    approve,
+    object_to,
+    pause,
+    relent,
+    resume,
+    what_of_wheels,
+    when_overruled,
+)
 from portal.errors import InvalidConsent, LicenceNeeded, LicenceRefused, PortalError
 from portal.ownership.owners import owners_of
 from portal.ownership.policy import Say
@@ -361,6 +369,7 @@ def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         "my_objection": any(
             one.ground == Ground.OBJECTION and one.by == user for one in suspensions
         ),
+        "overruled_at": when_overruled(found, user),
         "may": {act.value: bool(parties & MAY[act]) for act in Act},
         "approving": say_yes(found, at=now),
         "wanted": owners_wanted(found.project, at=now),
