@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from builds.services.permits import revoke_permits
 from indexes.models import Project
@@ -159,12 +159,12 @@ def relent(*, consent: Consent, user: User, at: datetime) -> Settled:
 
 def standing_objections(project: Project, *, at: datetime | None = None) -> QuerySet[Suspension]:
     """Of co-owners, to consents that are not over now, or `at`; oldest first."""
-    standing = Suspension.objects.filter(
-        ground=Ground.OBJECTION.value, lifted_at=None, consent__in=unended_consents(project, at=at)
-    )
-    return standing.select_related("by", "consent__user", "consent__project").order_by(
-        "suspended_at", "pk"
-    )
+    return _objections(project, at=at).filter(lifted_at=None)
+
+
+def disputed_objections(project: Project, *, at: datetime) -> QuerySet[Suspension]:
+    """Of those, and of what moderators overruled; oldest first."""
+    return _objections(project, at=at).filter(Q(lifted_at=None) | Q(overruled_at__isnull=False))
 
 
 def when_overruled(consent: Consent, user: User) -> datetime | None:
@@ -452,6 +452,14 @@ def what_of_wheels(suspension: Suspension) -> str:
             else "."
         )
     )
+
+
+def _objections(project: Project, *, at: datetime | None) -> QuerySet[Suspension]:
+    objections = Suspension.objects.filter(
+        ground=Ground.OBJECTION.value, consent__in=unended_consents(project, at=at)
+    )
+    related = objections.select_related("by", "consent__user", "consent__project")
+    return related.order_by("suspended_at", "pk")
 
 
 def _lock(project: Project) -> Project:

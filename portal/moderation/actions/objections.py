@@ -42,22 +42,23 @@ class OverruleObjections(Action):
         by_consent = _by_consent(objections)
         again = [consent for consent, ended in by_consent if _would_list(consent, ended, at=at)]
         wheels = sum(wheels_that_wait(consent, at=at) for consent in again)
-        return [
+        sentences = [
             (
                 f"{counted(len(objections), 'objection')} to"
                 f" {counted(len(by_consent), 'consent')} for {case.project} will end. Who made one"
                 " is told, cannot object to the same consent again while this stands, and can"
                 " appeal."
             ),
-            (
-                f"{counted(len(again), 'consent')} of them will let wheels be listed again, up to"
-                f" {counted(wheels, 'wheel')} that wait for it; what was asked for is planned."
-            ),
-            (
-                f"{counted(len(by_consent) - len(again), 'consent')} of them will stay suspended"
-                " for another reason."
-            ),
         ]
+        if again:
+            sentences.append(
+                f"{counted(len(again), 'consent')} will let wheels be listed again: up to"
+                f" {counted(wheels, 'wheel')}. Where it is not paused, what was asked for is"
+                " planned."
+            )
+        if still := len(by_consent) - len(again):
+            sentences.append(f"{counted(still, 'consent')} will stay suspended for another reason.")
+        return sentences
 
     def carry_out(self, decision: Decision, *, at: datetime) -> Effects:
         objections = _objections(decision.case, at=at)

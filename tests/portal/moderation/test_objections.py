@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
+from django.utils import timezone
 
 from indexes.domain.status import Standing
 from portal.audit.verify import database_mismatches
@@ -26,6 +28,7 @@ from portal.notices.models import Notice
 from portal.ownership.models import Proof
 from portal.requests.services import make_request
 from tests.portal.moderation.conftest import make_moderator
+from tests.portal.moderation.test_pages import client_of, words_of
 from tests.portal.people import AT, CP313, LATER, consent, live_permits, make_user, prove, publish
 
 OVERRULE = "overrule-objections"
@@ -126,7 +129,8 @@ def test_two_moderators_end_it_and_wheels_are_listed_again(
     file.refresh_from_db()
     assert (state(given), file.standing) == (State.LIVE, Standing.LISTED)
     assert "1 objection to 1 consent for docopt will end." in made.summary[0]
-    assert "1 consent of them will let wheels be listed again, up to 1 wheel" in made.summary[1]
+    assert "1 consent will let wheels be listed again: up to 1 wheel." in made.summary[1]
+    assert len(made.summary) == 2
     for person in (given.user, co_owner):
         assert "Overrule objections to consents. The reason: They left in May." in told(person)[0]
         assert "you can appeal" in told(person)[0]
@@ -204,7 +208,7 @@ def test_what_is_objected_after_the_decision_nobody_has_judged(case, given, thir
     object_to(consent=given, user=third, reason="", at=LATER + timedelta(minutes=1))
     services.approve(case=case, by=ben, at=LATER + timedelta(minutes=2))
     made = services.carry_out(case=case, by=ann, at=LATER + timedelta(minutes=2))
-    assert "1 consent of them will stay suspended" in made.summary[2]
+    assert "1 consent will stay suspended" in made.summary[1]
     assert state(given) is State.OBJECTED
     assert [one.by for one in Suspension.objects.filter(lifted_at=None)] == [third]
 
@@ -284,3 +288,15 @@ def test_all_that_is_objected_to_of_a_project_ends_with_one_decision(
     made = overrule(case_about(None, CaseKind.DISPUTED_OWNERSHIP), panel)
     assert "2 objections to 2 consents" in made.summary[0]
     assert [state(one) for one in (given, theirs)] == [State.LIVE, State.LIVE]
+
+
+def test_pages_say_who_objects_and_what_became_of_it(case, given, co_owner, panel):
+    page = reverse("web:case", args=[case.pk])
+    before = words_of(client_of(panel[0]).get(page))
+    assert "<b>co-owner</b> to the consent of maintainer: We never agreed." in before
+    assert "overruled" not in before
+    overrule(case, panel, at=timezone.now())
+    assert ", overruled" in words_of(client_of(panel[1]).get(page))
+    theirs = words_of(client_of(co_owner).get(reverse("web:consent", args=[given.pk])))
+    assert "Moderators overruled your objection" in theirs
+    assert 'value="object"' not in theirs
