@@ -14,6 +14,7 @@ from portal.consent.states import State
 from portal.consent.suspension import object_to, pause, relent
 from portal.errors import (
     AnotherModeratorNeeded,
+    CaseNotReady,
     ConsentObjectedTo,
     InvalidDecision,
     NotImpartial,
@@ -142,6 +143,8 @@ def test_until_the_second_has_approved_nothing_is_done(case, given, ann, ben):
     services.decide(case=case, by=ann, action=OVERRULE, reason="So.", at=LATER)
     with pytest.raises(AnotherModeratorNeeded):
         services.approve(case=case, by=ann, at=LATER)
+    with pytest.raises(CaseNotReady):
+        services.carry_out(case=case, by=ben, at=LATER)
     assert state(given) is State.OBJECTED
 
 
