@@ -516,6 +516,41 @@ class ConsentsSuspended(PortalError):
         )
 
 
+class ConsentObjectedTo(PortalError):
+    """Their consent is objected to, and another one of theirs would go round that."""
+
+    code = "consent-objected"
+
+    def __init__(self, project: str, consent: str, by: list[str], since: datetime) -> None:
+        self.project = project
+        self.consent = consent
+        self.by = by
+        self.since = since
+        who = " and ".join(by)
+        super().__init__(
+            f"{who} {'objects' if len(by) == 1 else 'object'} to your consent for {project}, since"
+            f" {since:%Y-%m-%d %H:%M} UTC, so no other one of yours is taken there meanwhile. It is"
+            f" your turn: talk to {who}, who can take that back, or report your consent as disputed"
+            " ownership, and moderators decide. You can also take your consent back, which ends"
+            " every objection to it."
+        )
+
+
+class ObjectionOverruled(PortalError):
+    """Moderators decided against who objects, and that stands."""
+
+    code = "objection-overruled"
+
+    def __init__(self, project: str, overruled_at: datetime) -> None:
+        self.project = project
+        self.overruled_at = overruled_at
+        super().__init__(
+            f"Moderators overruled your objection to this consent for {project} on"
+            f" {overruled_at:%Y-%m-%d}, so you cannot object to it again. If you think that this is"
+            " wrong, it is your turn: you can appeal where you were told of their decision."
+        )
+
+
 # Moderation.
 
 

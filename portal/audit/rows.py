@@ -207,6 +207,7 @@ TABLES: Mapping[str, Table] = {
             "by": Coalesce("by__username", Value("portal")),
             "is_withdrawn": _is_set("withdrawn_at"),
             "is_lifted": _is_set("lifted_at"),
+            "is_overruled": _is_set("overruled_at"),
         },
     ),
     "consent.Threshold": Table(

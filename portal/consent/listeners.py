@@ -1,4 +1,4 @@
-"""What follows for consents from what happens elsewhere, in the same transaction."""
+"""What follows for consents from what happens elsewhere and to others, in the same transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,9 +12,16 @@ from builds.models import Build
 from builds.signals import builds_queued
 from indexes.models import File, Project
 from indexes.signals import file_published
+from portal.consent.models import Consent
+from portal.consent.signals import consent_giving
 from portal.consent.sources import has_copyleft, hold_without_source, keep_soon
-from portal.consent.suspension import hold_to_proofs
+from portal.consent.suspension import hold_to_proofs, refuse_while_objected
 from portal.ownership.signals import ground_changed
+
+
+@receiver(consent_giving)
+def consent_is_given(consent: Consent, **_kwargs: Any) -> None:
+    refuse_while_objected(consent)
 
 
 @receiver(ground_changed)

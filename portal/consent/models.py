@@ -121,10 +121,20 @@ class Suspension(models.Model):
         null=True, blank=True, help_text="When its wheels were withdrawn: the grace had ended."
     )
     lifted_at = models.DateTimeField(null=True, blank=True)
+    overruled_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When moderators ended the objection against the word of who made it.",
+    )
 
     class Meta:
         ordering = ["-suspended_at", "pk"]
         constraints = [
+            models.CheckConstraint(
+                condition=models.Q(overruled_at=None)
+                | models.Q(lifted_at__isnull=False, ground=Ground.OBJECTION.value),
+                name="overruled_is_an_objection_that_ended",
+            ),
             models.UniqueConstraint(
                 fields=["consent", "ground"],
                 condition=models.Q(lifted_at=None) & ~models.Q(ground=Ground.OBJECTION.value),

@@ -153,18 +153,34 @@ def keep_off(consent: Consent, *, reason: str, at: datetime) -> None:
 
 def relist(project: Project, permits: Sequence[Permit], *, at: datetime) -> None:
     """List again what an earlier end or suspension took off, where these permits let it be."""
-    withheld = File.objects.filter(project=project).exclude(withheld="")
-    if back := [made.file.pk for made in _made(withheld) if made.is_covered(permits, at=at)]:
+    if back := _covered(_withheld(project), permits, at=at):
         withhold(files=File.objects.filter(pk__in=back), reason="", at=at)
-    withdrawn = File.objects.filter(
+    if again := _covered(_withdrawn(project), permits, at=at):
+        decide(files=File.objects.filter(pk__in=again), decision=None, reason="", at=at)
+
+
+def wheels_that_wait(consent: Consent, *, at: datetime) -> int:
+    """How many would be listed again if it held, were nothing else against it."""
+    files = _withheld(consent.project) | _withdrawn(consent.project)
+    return len(_covered(files, permits_of(consent), at=at))
+
+
+def _withheld(project: Project) -> QuerySet[File]:
+    return File.objects.filter(project=project).exclude(withheld="")
+
+
+def _withdrawn(project: Project) -> QuerySet[File]:
+    """With the end of a consent, or of the grace of a suspension."""
+    return File.objects.filter(
         Q(decision_reason__startswith=WITHDRAWN_WITH_CONSENT)
         | Q(decision_reason__startswith=WITHDRAWN_IN_SUSPENSION),
         project=project,
         decision=Decision.WITHDRAWN.value,
     )
-    again = [made.file.pk for made in _made(withdrawn) if made.is_covered(permits, at=at)]
-    if again:
-        decide(files=File.objects.filter(pk__in=again), decision=None, reason="", at=at)
+
+
+def _covered(files: QuerySet[File], permits: Sequence[Permit], *, at: datetime) -> list[int]:
+    return [made.file.pk for made in _made(files) if made.is_covered(permits, at=at)]
 
 
 def _issue(consent: Consent, scopes: Sequence[str], *, at: datetime) -> list[Permit]:

@@ -100,7 +100,9 @@ def give_consent(
     that still holds is returned instead of a second one. Wheels that an earlier revocation
     withdrew are listed again where this consent lets them be. Where more owners have to say yes
     it waits for them, and nothing is built meanwhile. A no of one's own ends with it. A scope that
-    is wider than the table in the newest sdist allows takes `why_wider`.
+    is wider than the table in the newest sdist allows takes `why_wider`. Nothing is taken while
+    moderators suspend what the same person gave there, or a co-owner objects to it
+    (`ConsentsSuspended`, `ConsentObjectedTo`).
     """
     project = Project.objects.select_for_update().get(pk=project.pk)
     chosen = _channels(project, channels)
@@ -138,6 +140,14 @@ def give_consent(
     return draft
 
 
+def verify_takes_consent(*, user: User, project: Project, at: datetime) -> None:
+    """Raises what stands against any consent of theirs there, whatever its terms.
+
+    That is who hears `consent_giving`.
+    """
+    consent_giving.send(Consent, consent=Consent(user=user, project=project, given_at=at))
+
+
 @transaction.atomic
 def change_scope(
     *,
@@ -155,7 +165,8 @@ def change_scope(
     """Give the same consent another scope: a new one that replaces it, on the same agreements.
 
     Builds that it does not cover are cancelled; wheels that exist stay as they are. Raises
-    `NotYourConsent`, `ConsentStands`, `InvalidConsent`, `ProofNeeded`.
+    `NotYourConsent`, `ConsentStands`, `InvalidConsent`, `ProofNeeded`, and what `give_consent` does
+    where nothing of theirs is taken.
     """
     project = Project.objects.select_for_update().get(pk=consent.project_id)
     verify_may(Act.RESCOPE, user=user, consent=consent, at=at)

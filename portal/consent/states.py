@@ -59,6 +59,10 @@ class State(StrEnum):
         return _STATES[self]
 
 
+LISTING = frozenset({State.LIVE, State.PAUSED})
+"""States in which a consent lets its wheels be listed."""
+
+
 class Party(StrEnum):
     """Who somebody is to a consent."""
 

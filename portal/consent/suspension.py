@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from builds.services.permits import revoke_permits
 from indexes.models import Project
@@ -36,15 +37,18 @@ from portal.consent.services import (
     verify_may,
     verify_possible,
 )
-from portal.consent.states import Act, Ground, Hold, NotPossible, Party, State, released
+from portal.consent.states import LISTING, Act, Ground, Hold, NotPossible, Party, State, released
 from portal.consent.telling import tell
-from portal.errors import ConsentStands, NotYourConsent, ProofNeeded
+from portal.errors import (
+    ConsentObjectedTo,
+    ConsentStands,
+    NotYourConsent,
+    ObjectionOverruled,
+    ProofNeeded,
+)
 from portal.ownership.announcements import Topic, announce
 from portal.ownership.services import has_proof, needed_proof
 from portal.requests.services import replan_project
-
-_LISTING = frozenset({State.LIVE, State.PAUSED})
-"""States in which a consent lets its wheels be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +124,13 @@ def resume(*, consent: Consent, user: User, at: datetime) -> Settled:
 def object_to(*, consent: Consent, user: User, reason: str, at: datetime) -> Suspension:
     """A co-owner's no to a consent: it is suspended at once, until they take that back.
 
-    Raises `NotYourConsent`, `ConsentStands`.
+    Raises `NotYourConsent`, `ConsentStands`, and `ObjectionOverruled` for another one of who was
+    overruled by moderators.
     """
     _lock(consent.project)
     verify_may(Act.OBJECT, user=user, consent=consent, at=at)
+    if overruled_at := when_overruled(consent, user):
+        raise ObjectionOverruled(consent.project.name, overruled_at)
     return hold(
         consent,
         Ground.OBJECTION,
@@ -148,6 +155,86 @@ def relent(*, consent: Consent, user: User, at: datetime) -> Settled:
         text=f"{user} took the objection to the consent for {consent.project} back.",
         at=at,
     )
+
+
+def standing_objections(project: Project, *, at: datetime | None = None) -> QuerySet[Suspension]:
+    """Of co-owners, to consents that are not over now, or `at`; oldest first."""
+    return _objections(project, at=at).filter(lifted_at=None)
+
+
+def disputed_objections(project: Project, *, at: datetime) -> QuerySet[Suspension]:
+    """Of those, and of what moderators overruled; oldest first."""
+    return _objections(project, at=at).filter(Q(lifted_at=None) | Q(overruled_at__isnull=False))
+
+
+def when_overruled(consent: Consent, user: User) -> datetime | None:
+    """When moderators overruled their objection to this consent, if that stands."""
+    overruled = Suspension.objects.filter(consent=consent, by=user, overruled_at__isnull=False)
+    return overruled.values_list("overruled_at", flat=True).first()
+
+
+@transaction.atomic
+def overrule(*, objection: Suspension, at: datetime) -> Settled | None:
+    """End an objection because moderators say so; nothing where it ended, or its consent is over.
+
+    Who made it cannot object to the same consent again until `restore_objection`.
+    """
+    project = _lock(objection.consent.project)
+    standing = standing_objections(project, at=at).filter(pk=objection.pk).first()
+    if standing is None:
+        return None
+    settled = release(
+        standing,
+        actor=None,
+        kind="objection-overruled",
+        text=f"Moderators overruled an objection to the consent for {project}.",
+        at=at,
+    )
+    Suspension.objects.filter(pk=standing.pk).update(overruled_at=at)
+    return settled
+
+
+@transaction.atomic
+def restore_objection(*, objection: Suspension, at: datetime) -> Suspension | None:
+    """Have an overruled objection stand again, with a new grace.
+
+    It is to the consent with another scope where that took the first one's place meanwhile.
+    Nothing where that is over, or the same person objects to it.
+    """
+    project = _lock(objection.consent.project)
+    consent, by = _as_replaced(objection.consent), objection.by
+    is_over = not unended_consents(project, at=at).filter(pk=consent.pk).exists()
+    if is_over or by is None or any(one.by == by for one in _found(consent, Ground.OBJECTION)):
+        return None
+    Suspension.objects.filter(pk=objection.pk).update(overruled_at=None)
+    return hold(
+        consent,
+        Ground.OBJECTION,
+        by=by,
+        reason=objection.reason,
+        instead_of=objection,
+        kind="objection-restored",
+        text=f"The objection of {by} to the consent for {project} stands again, because moderators"
+        " took back what had overruled it: nothing new is built. It is the turn of its owners to"
+        f" agree; {by} can take the objection back, or the consent is taken back.",
+        at=at,
+    )
+
+
+def refuse_while_objected(consent: Consent) -> None:
+    """Raises `ConsentObjectedTo` for a new consent of who has one there that is objected to.
+
+    With another scope it would go round the objection.
+    """
+    of_theirs = standing_objections(consent.project, at=consent.given_at)
+    standing = list(of_theirs.filter(consent__user=consent.user))
+    if standing:
+        raise ConsentObjectedTo(
+            consent.project.name,
+            str(standing[0].consent_id),
+            sorted({one.by.username for one in standing if one.by}),
+            standing[0].suspended_at,
+        )
 
 
 @transaction.atomic
@@ -263,14 +350,16 @@ def hold(
     kind: str,
     text: str,
     at: datetime,
+    instead_of: Suspension | None = None,
 ) -> Suspension:
     """Hold a consent back: permits and builds end in the transaction of the caller.
 
-    Raises `ConsentEnded`, `ConsentStands`. Who may do it is for the caller to know.
+    With `instead_of`, one that was overruled, nobody acts: what somebody did stands again. Raises
+    `ConsentEnded`, `ConsentStands`. Who may do it is for the caller to know.
     """
     is_objection = ground is Ground.OBJECTION
     # One that waits for co-owners, or is suspended already, has nothing listed.
-    is_listing = consent_state(consent, at=at) in _LISTING
+    is_listing = consent_state(consent, at=at) in LISTING
     verify_possible(consent, at=at, hold=Hold(ground, by.username if by and is_objection else ""))
     grace = timedelta(days=settings.AFFINEUR_SUSPENSION_GRACE_DAYS)
     suspension = Suspension(
@@ -297,10 +386,12 @@ def hold(
         "builds_cancelled": revoked.cancelled,
         "files_withheld": withheld,
     }
+    if instead_of is not None:
+        facts |= {"instead_of": instead_of.pk, "by": by.username if by else None}
     tell(
         kind,
         project=consent.project,
-        actor=by,
+        actor=None if instead_of else by,
         people=[consent.user],
         text=f"{text} {what_of_wheels(suspension)}",
         facts=facts,
@@ -325,7 +416,7 @@ def release(
     Suspension.objects.filter(pk=suspension.pk).update(lifted_at=at)
     state = consent_state(consent, at=at)
     permits = reissue_permits(consent, at=at) if state is State.LIVE else []
-    if state in _LISTING:
+    if state in LISTING:
         relist(consent.project, permits_of(consent), at=at)
     again = "It holds again, and what was asked for is planned anew."
     tell(
@@ -363,6 +454,14 @@ def what_of_wheels(suspension: Suspension) -> str:
     )
 
 
+def _objections(project: Project, *, at: datetime | None) -> QuerySet[Suspension]:
+    objections = Suspension.objects.filter(
+        ground=Ground.OBJECTION.value, consent__in=unended_consents(project, at=at)
+    )
+    related = objections.select_related("by", "consent__user", "consent__project")
+    return related.order_by("suspended_at", "pk")
+
+
 def _lock(project: Project) -> Project:
     return Project.objects.select_for_update().get(pk=project.pk)
 
@@ -376,6 +475,13 @@ def _open(consent: Consent, ground: Ground, *, by: User | None = None, at: datet
 
 def _found(consent: Consent, ground: Ground) -> list[Suspension]:
     return [one for one in open_suspensions(consent) if one.ground == ground]
+
+
+def _as_replaced(consent: Consent) -> Consent:
+    """The consent, or what took its place."""
+    while later := Consent.objects.filter(replaces=consent).select_related("project").first():
+        consent = later
+    return consent
 
 
 def _why(consent: Consent, ground: Ground, at: datetime) -> str:

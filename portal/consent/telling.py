@@ -19,6 +19,7 @@ KINDS: Mapping[str, Kind] = {
     "consent-paused": Kind.CONSENT_SUSPENDED,
     "consent-resumed": Kind.CONSENT_RESTORED,
     "objection-ended": Kind.CONSENT_RESTORED,
+    "objection-restored": Kind.CONSENT_OBJECTED,
 }
 """How people hear of an act, by its verb. Of a consent given or taken back, and of what follows
 from proofs, `portal.notices` tells by itself; the rest stands in the ledger."""

@@ -236,15 +236,13 @@ _TERMS = (
     *("capacity", "proof", "agreements", "specifiers", "covers_new_releases", "targets"),
     *("channels", "asked_by", "licence_expression", "licence_chosen", "licence_class", "replaces"),
 )
-_CONSENT_HELD = _made(
-    "suspension",
-    "suspension",
-    facts=("consent", "ground", "reason"),
-    times=("grace_until",),
-    by="by",
-    at="suspended_at",
-    then={"is_withdrawn": False, "is_lifted": False},
-)
+_HELD: dict[str, Any] = {
+    "times": ("grace_until",),
+    "at": "suspended_at",
+    "then": {"is_withdrawn": False, "is_lifted": False, "is_overruled": False},
+}
+_HELD_FACTS = ("consent", "ground", "reason")
+_CONSENT_HELD = _made("suspension", "suspension", facts=_HELD_FACTS, by="by", **_HELD)
 _CONSENT_RELEASED = _moved("suspension", "suspension", then={"is_lifted": True})
 _DECISION_ENDED = _moved("decision", "decision", by="ended_by")
 _OF_ORGANISATION: dict[str, Any] = {"name": "{} of {}"}
@@ -378,6 +376,13 @@ EFFECTS: Mapping[str, Effect] = {
     "member-removed": _gone(*_MEMBER, **_OF_ORGANISATION),
     "member-role-changed": _moved(*_MEMBER, facts=("role",), **_OF_ORGANISATION),
     "objection-ended": _CONSENT_RELEASED,
+    "objection-overruled": _moved(
+        "suspension", "suspension", then={"is_lifted": True, "is_overruled": True}
+    ),
+    "objection-restored": _all(
+        _moved("suspension", "instead_of", then={"is_overruled": False}),
+        _made("suspension", "suspension", facts=(*_HELD_FACTS, "by"), **_HELD),
+    ),
     "organisation-created": _all(
         _made(
             "organisation",

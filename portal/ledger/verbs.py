@@ -128,6 +128,8 @@ VERBS: Mapping[str, Verb] = {
     "letter-failed": Verb("the letter to the project's address could not be sent"),
     "letter-sent": Verb("the project's address was written to"),
     "objection-ended": Verb("an objection was taken back", ("state",)),
+    "objection-overruled": Verb("moderators overruled an objection", ("state",)),
+    "objection-restored": Verb("an objection that was overruled stands again", _HELD),
     "pause-link-failed": Verb("the link to pause could not be sent"),
     "pause-link-sent": Verb("a link to pause was sent to the project's address"),
     "pause-requested": Verb("the project's address asked to pause", ("paused",)),

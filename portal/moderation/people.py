@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from portal.accounts.models import User
 from portal.accounts.services import is_administrator
+from portal.consent.states import Ground
 from portal.errors import ModeratorNeeded
 from portal.moderation.models import Case
 from portal.ownership.owners import owners_of as owners_of_project
@@ -31,6 +32,16 @@ def owners_of(case: Case, *, at: datetime) -> list[User]:
     if accused := accused_of(case):
         concerned |= Q(pk=accused.pk)
     return list(User.objects.filter(concerned).distinct().order_by("pk"))
+
+
+def objectors_of(case: Case) -> list[User]:
+    """Who objected to a consent there that was not taken back, an owner still or not."""
+    objecting = Q(
+        suspensions__ground=Ground.OBJECTION.value,
+        suspensions__consent__project=case.project,
+        suspensions__consent__revocation=None,
+    )
+    return list(User.objects.filter(objecting).distinct().order_by("pk"))
 
 
 def reporters_of(case: Case) -> list[User]:

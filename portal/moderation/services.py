@@ -19,7 +19,13 @@ from portal.moderation.actions.catalogue import action_named, fitting
 from portal.moderation.actions.names import ActionName
 from portal.moderation.announcements import announce
 from portal.moderation.models import Appeal, Case, Decision, Note
-from portal.moderation.people import is_moderator, owners_of, reporters_of, verify_moderator
+from portal.moderation.people import (
+    is_moderator,
+    objectors_of,
+    owners_of,
+    reporters_of,
+    verify_moderator,
+)
 from portal.moderation.proceedings import (
     APPEAL_DUE_WITHIN,
     APPEAL_WITHIN,
@@ -272,7 +278,7 @@ def close_due(*, at: datetime) -> int:
 def proceeding_of(case: Case, *, at: datetime) -> Proceeding:
     """A case as plain values."""
     decision = standing_decision(case)
-    concerned = [*owners_of(case, at=at), *reporters_of(case)]
+    concerned = [*owners_of(case, at=at), *objectors_of(case), *reporters_of(case)]
     return Proceeding(
         name=str(case),
         state=CaseState(case.state),

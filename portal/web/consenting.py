@@ -45,10 +45,19 @@ from portal.consent.services import (
     open_suspensions,
     preview_revocation,
     revoke_consent,
+    verify_takes_consent,
 )
 from portal.consent.states import MAY, Act, Ground, State
-from portal.consent.suspension import approve, object_to, pause, relent, resume, what_of_wheels
-from portal.errors import InvalidConsent, LicenceNeeded, LicenceRefused
+from portal.consent.suspension import (
+    approve,
+    object_to,
+    pause,
+    relent,
+    resume,
+    what_of_wheels,
+    when_overruled,
+)
+from portal.errors import InvalidConsent, LicenceNeeded, LicenceRefused, PortalError
 from portal.ownership.owners import owners_of
 from portal.ownership.policy import Say
 from portal.ownership.services import proof_at_hand
@@ -332,6 +341,7 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
         "licence": _judged(form["licence_expression"].value() or ""),
         "owners_wanted": owners_wanted(project, at=now),
         "organisation": organisation_of(project, at=now),
+        "obstacle": _obstacle(user, project, now),
     }
     return render(request, "web/consent_form.html", context, status=400 if form.errors else 200)
 
@@ -359,6 +369,7 @@ def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         "my_objection": any(
             one.ground == Ground.OBJECTION and one.by == user for one in suspensions
         ),
+        "overruled_at": when_overruled(found, user),
         "may": {act.value: bool(parties & MAY[act]) for act in Act},
         "approving": say_yes(found, at=now),
         "wanted": owners_wanted(found.project, at=now),
@@ -502,6 +513,15 @@ def _thanks(given: Consent, now: datetime) -> str:
     if consent_state(given, at=now) is State.LIVE:
         return f"Thank you. Your consent for {name} is recorded, and holds from now."
     return f"Thank you. Your consent for {name} is recorded, and waits for its other owners."
+
+
+def _obstacle(user: User, project: Project, now: datetime) -> PortalError | None:
+    """Why no consent of theirs is taken now, whatever they would agree to."""
+    try:
+        verify_takes_consent(user=user, project=project, at=now)
+    except PortalError as error:
+        return error
+    return None
 
 
 def _give(

@@ -21,6 +21,7 @@ from indexes.models import File, Project
 from portal.accounts.middleware import second_factor_first
 from portal.accounts.models import User
 from portal.accounts.services import has_mfa
+from portal.consent.suspension import disputed_objections
 from portal.errors import CaseNotReady, EvidenceRefused, InvalidDecision
 from portal.moderation import services
 from portal.moderation.actions.catalogue import action_named, fitting
@@ -383,6 +384,9 @@ def _show(
         "evidence": case.evidence.defer("content").select_related("by"),
         "notes": case.notes.select_related("by"),
         "standing": standing,
+        "objections": disputed_objections(case.project, at=now)
+        if case.kind == CaseKind.DISPUTED_OWNERSHIP
+        else None,
         "action": action_named(standing.action) if standing else None,
         "will": services.preview(case, standing.action, at=now)
         if standing and is_waiting

@@ -90,7 +90,10 @@ def _report(
 ) -> HttpResponse:
     """The form. Who is not signed in sees what they wrote once more before it is sent."""
     person = signed_in(request)
-    form = ReportForm(request.POST if request.method == "POST" else None)
+    form = ReportForm(
+        request.POST if request.method == "POST" else None,
+        initial={"kind": request.GET.get("kind", "")},
+    )
     is_valid = request.method == "POST" and form.is_valid()
     if is_valid and (person or "confirm" in request.POST):
         report = report_something(

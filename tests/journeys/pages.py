@@ -154,6 +154,7 @@ def addresses_when_held_back(farm: Farm) -> dict[str, str]:
     )
     return {
         "consent-form-plain": reverse("web:give-consent", args=["docopt"]),
+        "consent-form-objected": reverse("web:give-consent", args=[name]),
         "consent-held": reverse("web:consent", args=[farm.consent.pk]),
         "scope": reverse("web:scope", args=[farm.consent.pk]),
         "owners": reverse("web:owners", args=[name]),

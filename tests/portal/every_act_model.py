@@ -15,6 +15,10 @@ APPROVAL = "too few owners"
 PROOF = "no proof"
 
 
+def objection_of(person: str) -> str:
+    return f"an objection of {person}"
+
+
 @dataclass
 class Yes:
     """A consent. `held` says what holds it back."""
@@ -30,6 +34,8 @@ class Yes:
     revoked_at: datetime | None = None
     is_withdrawing: bool = False
     held: set[str] = field(default_factory=set)
+    overruled: set[str] = field(default_factory=set)
+    """Objections that moderators ended, and nobody can make again meanwhile."""
     approved_by: set[str] = field(default_factory=set)
 
     def is_live(self, now: datetime) -> bool:
@@ -74,6 +80,8 @@ class Done:
     files: list[str]
     lifted: list[tuple[Yes | None, str]] = field(default_factory=list)
     """Of a restoring one: what it let go, and by which decision that had been held."""
+    overruled: list[tuple[Yes, str]] = field(default_factory=list)
+    """Objections that it ended."""
 
 
 @dataclass
@@ -136,6 +144,15 @@ class Model:
         others_no = any(of == project and said != person for said, of in self.noes)
         return self.owns(person, project) and not others_no
 
+    def is_objected(self, person: str, project: str, now: datetime) -> bool:
+        """Whether something stands against what they gave there, which another would go round."""
+        objections = {objection_of(each) for each in self.owners_ever(project)}
+        theirs = [yes for yes in self._unended(project, now) if yes.by == person]
+        return any(yes.held & objections for yes in theirs)
+
+    def owners_ever(self, project: str) -> set[str]:
+        return {person for person, of in self.proofs if of == project}
+
     # What follows
 
     def wanted(self, project: str) -> int:
@@ -181,8 +198,12 @@ class Model:
                 self._hold(decision, [yes for yes in self.consents if yes.by == account])
             case "restore-consents":
                 done.lifted = list(self._lift(done.project, about))
+            case "overrule-objections":
+                for yes, objection in done.overruled:
+                    yes.held.remove(objection)
+                    yes.overruled.add(objection)
 
-    def take_back(self, decision: str, account: str) -> None:
+    def take_back(self, decision: str, account: str, now: datetime) -> None:
         """A decision ended after it was carried out."""
         done = self.done.pop(decision)
         match done.action:
@@ -199,6 +220,13 @@ class Model:
                         yes.held.add(by)
                     elif by in self.done:
                         self.closed[done.project].add(by)
+        self._object_again(done, now)
+
+    def _object_again(self, done: Done, now: datetime) -> None:
+        for yes, objection in done.overruled:
+            if yes.is_unended(now):
+                yes.overruled.remove(objection)
+                yes.held.add(objection)
 
     def _hold(self, decision: str, consents: list[Yes]) -> None:
         for yes in consents:

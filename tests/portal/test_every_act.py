@@ -52,7 +52,7 @@ from portal.audit.verify import database_mismatches
 from portal.consent.delegation import delegate, delegations_of, end_delegation
 from portal.consent.expiry import remind_of_expiry
 from portal.consent.letters import A_YEAR, write_letters
-from portal.consent.models import Consent, Refusal
+from portal.consent.models import Consent, Refusal, Suspension
 from portal.consent.organisation import consent_for_organisation
 from portal.consent.owners import set_threshold
 from portal.consent.refusals import say_no, take_no_back
@@ -60,6 +60,7 @@ from portal.consent.services import live_consents, revoke_consent
 from portal.consent.suspension import approve, end_graces, object_to, pause, relent, resume
 from portal.errors import (
     ConsentEnded,
+    ConsentObjectedTo,
     ConsentsSuspended,
     ConsentStands,
     InvalidDelegation,
@@ -67,6 +68,7 @@ from portal.errors import (
     NotYankable,
     NotYankedHere,
     NotYourConsent,
+    ObjectionOverruled,
     PortalError,
     ProofNeeded,
     RefusalStands,
@@ -87,7 +89,15 @@ from portal.requests.models import Request
 from portal.requests.services import make_request, replan_requests
 from tests.builds.farm import FakeCelery, ended, say, upload, wheel_report
 from tests.builds.runner.wheels import make_wheel
-from tests.portal.every_act_model import APPROVAL, PAUSE, Done, Model, Told, Yes
+from tests.portal.every_act_model import (
+    APPROVAL,
+    PAUSE,
+    Done,
+    Model,
+    Told,
+    Yes,
+    objection_of,
+)
 from tests.portal.people import AT, all_accepted, consent, make_administrator, make_user, prove
 
 PROJECTS = ("brie", "comte", "feta")
@@ -246,6 +256,10 @@ class EveryAct(RuleBasedStateMachine):
         except ConsentsSuspended:
             self.happens("a consent refused that moderators hold")
             return multiple()
+        except ConsentObjectedTo:
+            self.happens("a consent refused that would go round an objection")
+            assert self.model.is_objected(name, project, self.now)
+            return multiple()
         return self.given(given, name, terms)
 
     @rule(target=consents, name=people, scope=st.sampled_from(list(SCOPES)))
@@ -289,6 +303,7 @@ class EveryAct(RuleBasedStateMachine):
         if any(yes.id == given.pk for yes in self.model.consents):
             return given.pk
         self.happens("a consent given")
+        assert not self.model.is_objected(name, project, self.now)
         wanted = self.model.wanted(project)
         self.model.consents.append(
             Yes(
@@ -337,12 +352,16 @@ class EveryAct(RuleBasedStateMachine):
         again = [resume, relent] * 2 if yes.held else []
         act = data.draw(st.sampled_from([object_to, pause, *again, resume, relent]))
         told = {"reason": ""} if act in {pause, object_to} else {}
+        objection = objection_of(name)
         try:
             act(consent=Consent.objects.get(pk=given), user=self.people[name], at=self.now, **told)
+        except ObjectionOverruled:
+            self.happens("an objection refused that was overruled")
+            assert objection in yes.overruled
+            return
         except (ConsentStands, ConsentEnded, NotYourConsent):
             return
         self.happens(f"{act.__name__} of a consent")
-        objection = f"an objection of {name}"
         if act in {pause, resume}:
             assert self.model.may(name, yes, "pause")
             self.happens_by_delegate(name, yes)
@@ -352,6 +371,7 @@ class EveryAct(RuleBasedStateMachine):
             yes.held.remove(PAUSE)
         elif act is object_to:
             assert self.model.owns(name, yes.project)
+            assert objection not in yes.overruled
             yes.held.add(objection)
         else:
             yes.held.remove(objection)
@@ -611,7 +631,7 @@ class EveryAct(RuleBasedStateMachine):
         files = File.objects.filter(project__name=project)
         things = [*files, None, *consents, *(one.user for one in consents)]
         made = open_case(
-            kind=CaseKind.ABUSE_REPORT,
+            kind=data.draw(st.sampled_from([CaseKind.ABUSE_REPORT, CaseKind.DISPUTED_OWNERSHIP])),
             project=self.project(project),
             about=data.draw(st.sampled_from(things)),
             reported_by=self.people[name],
@@ -661,13 +681,13 @@ class EveryAct(RuleBasedStateMachine):
         assert made.action not in DESTRUCTIVE or made.approved_by
         self.happens(f"carried out: {made.action}")
         files = [row[0] for row in made.effects.get("files", ())]
-        done = Done(made.action, case.project.name, files)
+        done = Done(made.action, case.project.name, files, overruled=self.overruled(made))
         self.model.carry_out(str(made.pk), done, case.consent_id, self.accused(case))
 
     def case_undo(self, _data, case, by):
         made = moderation.undo(case=case, by=self.staff[by], reason="No.", at=self.now)
         self.happens(f"undone: {made.action}")
-        self.model.take_back(str(made.pk), self.accused(case))
+        self.model.take_back(str(made.pk), self.accused(case), self.now)
 
     def case_appeal(self, data, case, _by):
         decision = case.decisions.get(ended_at=None)
@@ -686,7 +706,14 @@ class EveryAct(RuleBasedStateMachine):
         assert answered.answered_by not in {decision.decided_by, decision.approved_by}
         self.happens("an appeal granted" if is_granted else "an appeal denied")
         if is_granted:
-            self.model.take_back(str(decision.pk), self.accused(case))
+            self.model.take_back(str(decision.pk), self.accused(case), self.now)
+
+    def overruled(self, made: Decision) -> list[tuple[Yes, str]]:
+        ended = Suspension.objects.filter(pk__in=made.effects.get("suspensions", []))
+        return [
+            (self.yes(one.consent_id), objection_of(one.by.username))
+            for one in ended.select_related("by")
+        ]
 
     def accused(self, case: Case) -> str:
         if case.account:

@@ -13,6 +13,7 @@ from portal.moderation.actions.files import (
     YankFile,
 )
 from portal.moderation.actions.names import ActionName
+from portal.moderation.actions.objections import OverruleObjections
 from portal.moderation.actions.reports import Dismiss, RevealReporter
 from portal.moderation.models import Case
 
@@ -27,6 +28,7 @@ ACTIONS: Mapping[ActionName, Action] = {
         RestoreFiles(),
         SuspendConsents(),
         RestoreConsents(),
+        OverruleObjections(),
         BanAccount(),
         RevealReporter(),
     )

@@ -13,6 +13,7 @@ class ActionName(StrEnum):
     RESTORE_FILES = "restore-files"
     SUSPEND_CONSENTS = "suspend-consents"
     RESTORE_CONSENTS = "restore-consents"
+    OVERRULE_OBJECTIONS = "overrule-objections"
     BAN_ACCOUNT = "ban-account"
     REVEAL_REPORTER = "reveal-reporter"
 
@@ -30,12 +31,19 @@ _LABELS: Mapping[ActionName, str] = {
     ActionName.RESTORE_FILES: "Restore files that moderators took",
     ActionName.SUSPEND_CONSENTS: "Suspend consents",
     ActionName.RESTORE_CONSENTS: "Restore consents that moderators suspended",
+    ActionName.OVERRULE_OBJECTIONS: "Overrule objections to consents",
     ActionName.BAN_ACCOUNT: "Ban the account",
     ActionName.REVEAL_REPORTER: "Reveal who reported it to the project's owners",
 }
 
 DESTRUCTIVE = frozenset(
-    {ActionName.WITHDRAW_ALL, ActionName.BAN_ACCOUNT, ActionName.REVEAL_REPORTER}
+    {
+        ActionName.WITHDRAW_ALL,
+        ActionName.OVERRULE_OBJECTIONS,
+        ActionName.BAN_ACCOUNT,
+        ActionName.REVEAL_REPORTER,
+    }
 )
-"""They need a second moderator."""
+"""They need a second moderator. An objection is an owner's word: it is never one person's to end,
+and what is built and installed meanwhile is out in the world, whoever is right in the end."""
 IRREVERSIBLE = frozenset({ActionName.REVEAL_REPORTER})

@@ -33,6 +33,7 @@ from portal.consent.suspension import (
 )
 from portal.errors import (
     ConsentEnded,
+    ConsentObjectedTo,
     ConsentStands,
     InvalidConsent,
     InvalidDelegation,
@@ -89,6 +90,18 @@ def ask(user, targets=(CP313,), specifiers="==0.6.2", **why) -> Request:
 
 def state(given, at=LATER) -> State:
     return consent_state(given, at=at)
+
+
+def rescope(given, user=None, **changes) -> Consent:
+    terms = {
+        "specifiers": "",
+        "covers_new_releases": True,
+        "targets": [],
+        "channels": ["build", "publish"],
+        "asked_by": "anyone",
+        "expires_at": None,
+    }
+    return change_scope(consent=given, user=user or given.user, at=LATER, **(terms | changes))
 
 
 class TestPause:
@@ -184,6 +197,42 @@ class TestObjection:
         again = consent(maintainer, given_consent.project, at=LATER)
         assert again == given_consent
         assert not live_permits(given_consent.project)
+
+    def test_who_gave_it_cannot_go_round_it_by_another(self, given_consent, maintainer, owner):
+        docopt = given_consent.project
+        object_to(consent=given_consent, user=owner, reason="", at=LATER)
+        with pytest.raises(ConsentObjectedTo, match="co-owner objects to your consent") as refused:
+            consent(maintainer, docopt, at=LATER, specifiers="<9")
+        assert refused.value.by == ["co-owner"]
+        assert (refused.value.since, refused.value.consent) == (LATER, str(given_consent.pk))
+        assert not live_permits(docopt)
+
+    def test_who_gave_two_changes_neither_while_one_is_objected_to(
+        self, given_consent, maintainer, owner
+    ):
+        docopt = given_consent.project
+        narrow = consent(maintainer, docopt, at=AT, specifiers="==0.6.1")
+        object_to(consent=given_consent, user=owner, reason="", at=LATER)
+        with pytest.raises(ConsentObjectedTo):
+            rescope(narrow, maintainer)
+        relent(consent=given_consent, user=owner, at=LATER)
+        assert rescope(narrow, maintainer).replaces == narrow
+
+    def test_it_keeps_nobody_else_from_giving_their_own(self, given_consent, docopt, owner):
+        object_to(consent=given_consent, user=owner, reason="", at=LATER)
+        assert state(consent(owner, docopt, at=LATER)) is State.LIVE
+
+    @pytest.mark.parametrize("end", ["relented", "revoked", "expired"])
+    def test_its_end_lets_another_be_given(self, maintainer, docopt, proof, owner, end):
+        first = consent(maintainer, docopt, expires_at=LATER + timedelta(hours=1))
+        object_to(consent=first, user=owner, reason="", at=LATER)
+        if end == "relented":
+            relent(consent=first, user=owner, at=LATER)
+        elif end == "revoked":
+            terms = {"afterwards": "keep", "reason": ""}
+            revoke_consent(consent=first, user=maintainer, at=LATER, **terms)
+        after = LATER + timedelta(hours=1 if end == "expired" else 0)
+        assert state(consent(maintainer, docopt, at=after), at=after) is State.LIVE
 
     def test_each_objection_is_taken_back_by_who_made_it(
         self, given_consent, docopt, owner, administrator
@@ -289,20 +338,9 @@ class TestThreshold:
 
 
 class TestScope:
-    def rescope(self, given, user=None, **changes) -> Consent:
-        terms = {
-            "specifiers": "",
-            "covers_new_releases": True,
-            "targets": [],
-            "channels": ["build", "publish"],
-            "asked_by": "anyone",
-            "expires_at": None,
-        }
-        return change_scope(consent=given, user=user or given.user, at=LATER, **(terms | changes))
-
     def test_what_it_covers_still_goes_on(self, given_consent, stranger):
         kept, gone = (ask(stranger, [target]).builds.get() for target in (CP313, CP312))
-        changed = self.rescope(given_consent, targets=[CP313])
+        changed = rescope(given_consent, targets=[CP313])
         kept.refresh_from_db()
         gone.refresh_from_db()
         assert (kept.state, gone.state) == ("queued", "cancelled")
@@ -313,20 +351,20 @@ class TestScope:
     def test_publishing_takes_its_own_agreements(self, maintainer, docopt, proof):
         given = consent(maintainer, docopt, channels=["build"])
         with pytest.raises(InvalidConsent, match="agreements of its own"):
-            self.rescope(given)
+            rescope(given)
 
     def test_only_who_gave_it_changes_it(self, given_consent, owner):
         with pytest.raises(NotYourConsent):
-            self.rescope(given_consent, owner)
+            rescope(given_consent, owner)
 
     def test_what_does_not_hold_is_not_widened(self, given_consent, maintainer):
         pause(consent=given_consent, user=maintainer, reason="", at=LATER)
         with pytest.raises(ConsentStands):
-            self.rescope(given_consent)
+            rescope(given_consent)
 
     def test_a_wider_one_needs_the_others_again(self, given_consent, docopt, owner):
         set_threshold(user=owner, project=docopt, owners=0, at=AT)
-        assert state(self.rescope(given_consent)) is State.WAITING
+        assert state(rescope(given_consent)) is State.WAITING
 
 
 class TestDelegation:

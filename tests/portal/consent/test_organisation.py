@@ -5,10 +5,11 @@ import pytest
 from portal.consent import organisation
 from portal.consent.models import Consent
 from portal.consent.organisation import consent_for_organisation, siblings_of
+from portal.consent.suspension import object_to
 from portal.errors import NoOrganisation
 from portal.ownership.models import Proof
 from portal.ownership.roles import Roles
-from tests.portal.people import AT, LATER, all_accepted, know, make_user, prove
+from tests.portal.people import AT, LATER, all_accepted, consent, know, make_user, prove
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +88,17 @@ def test_what_is_not_proven_or_not_of_it_gets_none(
     first, second = give(maintainer, projects["docopt"], [name, "brie"])
     assert first.consent is None
     assert problem in first.problem
+    assert second.consent is not None
+
+
+def test_it_goes_round_no_objection(projects, maintainer, administrator, upstream_says):
+    co_owner = make_user("co-owner")
+    prove(co_owner, projects["brie"], administrator)
+    first = consent(maintainer, projects["brie"], specifiers="==1.0")
+    object_to(consent=first, user=co_owner, reason="", at=LATER)
+    first, second = give(maintainer, projects["docopt"], ["brie", "docopt"])
+    assert first.consent is None
+    assert "co-owner objects to your consent for brie" in first.problem
     assert second.consent is not None
 
 

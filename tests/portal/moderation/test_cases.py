@@ -494,7 +494,8 @@ def test_a_reporter_is_revealed_by_two_and_for_ever(case_about, *, files, ann, b
 # The rule of two.
 
 
-@pytest.mark.parametrize("action", sorted(DESTRUCTIVE))
+# That of objections, which takes one: `test_objections`.
+@pytest.mark.parametrize("action", sorted(DESTRUCTIVE - {ActionName.OVERRULE_OBJECTIONS}))
 def test_what_destroys_needs_another_moderator(case_about, *, maintainer, ann, ben, files, action):
     case = case_about(maintainer if action == ActionName.BAN_ACCOUNT else None)
     services.decide(case=case, by=ann, action=action, reason="x", at=AT)

@@ -59,6 +59,26 @@ def test_pausing_takes_one_button_and_shows_what_it_did(owner_client: Client, fa
     assert "It holds again" in press(owner_client, farm, "resume")
 
 
+def test_the_form_says_why_no_other_consent_is_taken(
+    co_owner: Client, owner_client: Client, farm: Farm
+):
+    form = reverse("web:give-consent", args=[farm.project.name])
+    assert "I consent" in words_of(owner_client.get(form))
+    press(co_owner, farm, "object")
+    refused = words_of(owner_client.get(form))
+    assert f"stranger objects to your consent for {farm.project.name}" in refused
+    assert "I consent" not in refused
+    assert f"{reverse('web:report-consent', args=[farm.consent.pk])}?kind=disputed-owner" in refused
+    assert reverse("web:revoke", args=[farm.consent.pk]) in refused
+    assert "I consent" in words_of(co_owner.get(form))
+
+
+def test_a_link_to_report_names_the_kind(owner_client: Client, farm: Farm):
+    report = reverse("web:report-consent", args=[farm.consent.pk])
+    page = owner_client.get(report, {"kind": "disputed-ownership"})
+    assert page.context["form"]["kind"].value() == "disputed-ownership"
+
+
 def test_a_co_owner_sees_that_they_can_object_and_take_it_back(
     co_owner: Client, owner_client: Client, farm: Farm
 ):
