@@ -113,6 +113,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.accounts.middleware.staff_needs_mfa",
+    "portal.web.middleware.explain_wrong_method",
 ]
 
 ROOT_URLCONF = "portal.urls"

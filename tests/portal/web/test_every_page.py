@@ -1,6 +1,7 @@
 """Each page in each state answers, with words, to who may see it and to nobody else."""
 
 import pytest
+from allauth.core.internal.ratelimit import respond_429
 from allauth.socialaccount.models import SocialAccount
 from django.template.loader import render_to_string
 from django.test import Client
@@ -153,6 +154,22 @@ def test_a_form_from_elsewhere_is_refused_in_words(stranger: User):
     response = client.post(reverse("web:search"), {"q": "docopt"})
     assert response.status_code == 403
     assert "The form was not accepted" in words_of(response)
+
+
+def test_who_signs_in_on_the_way_of_a_form_is_told_that_nothing_was_done(stranger: User):
+    client = Client()
+    revoke = reverse("web:revoke-token", args=[UNKNOWN])
+    assert client.post(revoke).url == f"{reverse('account_login')}?next={revoke}"
+    client.force_login(stranger, backend="portal.accounts.backends.AccountBackend")
+    back = client.get(revoke)
+    assert (back.status_code, back["Allow"]) == (405, "POST")
+    assert "press its button once more" in words_of(back)
+
+
+def test_who_tries_too_often_is_told_to_wait(rf):
+    response = respond_429(rf.post("/account/login/"))
+    assert response.status_code == 429
+    assert "Wait a few minutes" in words_of(response)
 
 
 @pytest.mark.parametrize("template", ["400.html", "403_csrf.html", "500.html"])
