@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pypi_simple
 from django.utils.csp import CSP
@@ -13,8 +14,6 @@ DATA_DIR = Path(os.environ.get("AFFINEUR_DATA_DIR", BASE_DIR / "var"))
 
 def database_from(url: str) -> dict[str, Any]:
     """`sqlite:///path` or `postgresql://user:password@host:port/name` as a DATABASES entry."""
-    from urllib.parse import parse_qsl, unquote, urlsplit  # noqa: PLC0415
-
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return {
@@ -49,8 +48,6 @@ def database_from(url: str) -> dict[str, Any]:
 
 def mailer_from(url: str) -> dict[str, Any]:
     """`smtp://user:password@host:port` (STARTTLS) or `smtps://…` (TLS) as a MAILERS entry."""
-    from urllib.parse import unquote, urlsplit  # noqa: PLC0415
-
     parts = urlsplit(url)
     if parts.scheme not in {"smtp", "smtps"}:
         message = f"AFFINEUR_EMAIL: {parts.scheme}: is neither smtp: nor smtps:"
@@ -221,8 +218,6 @@ def form_targets(providers: dict[str, Any]) -> list[str]:
 
     Browsers hold where a form is redirected to `form-action` as well (CSP 3, section 6.4.1).
     """
-    from urllib.parse import urlsplit  # noqa: PLC0415
-
     servers = [app["settings"]["server_url"] for app in providers["openid_connect"]["APPS"]]
     if "github" in providers:
         servers.append("https://github.com")
