@@ -1,5 +1,7 @@
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +24,12 @@ def upstream() -> Iterator[FakeUpstream]:
         fake.add_sdist(name, "1.0", files=files, uploaded_at=uploaded)
     with fake.serve():
         yield fake
+
+
+@pytest.fixture
+def pictures() -> Path | None:
+    """Where pictures go, if anybody wants them: each takes as long as the page."""
+    wanted = os.environ.get("AFFINEUR_SCREENSHOTS")
+    if wanted:
+        Path(wanted).mkdir(parents=True, exist_ok=True)
+    return Path(wanted) if wanted else None

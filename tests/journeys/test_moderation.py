@@ -17,7 +17,6 @@ from tests.journeys.test_pages import (  # noqa: F401  # fixtures
     context_of,
     farm,
     owner,
-    pictures,
     upstream,
 )
 from tests.portal.moderation.conftest import make_moderator
@@ -108,7 +107,7 @@ def test_a_case_from_the_report_to_the_answer(
     live_server,
     browser: Browser,  # noqa: F811  # the fixture
     farm: Farm,  # noqa: F811  # as above
-    pictures: Path | None,  # noqa: F811  # as above
+    pictures: Path | None,
 ):
     found: list[str] = []
     people = [None, farm.owner, *(make_moderator(name) for name in ("ann", "ben", "cat"))]

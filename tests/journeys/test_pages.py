@@ -4,7 +4,6 @@ None scrolls sideways, and axe-core finds nothing. Pictures are taken when AFFIN
 says where they go.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -85,15 +84,6 @@ def owner(transactional_db) -> User:  # the rows are seen by the server's thread
 @pytest.fixture
 def farm(owner: User, upstream: FakeUpstream) -> Farm:  # asked by the services
     return busy_farm(owner=owner, stranger=make_user("stranger"), at=timezone.now())
-
-
-@pytest.fixture
-def pictures() -> Path | None:
-    """Where pictures go, if anybody wants them: each takes as long as the page."""
-    wanted = os.environ.get("AFFINEUR_SCREENSHOTS")
-    if wanted:
-        Path(wanted).mkdir(parents=True, exist_ok=True)
-    return Path(wanted) if wanted else None
 
 
 def context_of(browser: Browser, width: int, url: str, user: User | None) -> BrowserContext:

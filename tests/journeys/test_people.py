@@ -28,7 +28,6 @@ from portal.consent.models import Consent
 from portal.ownership.models import Proof
 from portal.settings.base import form_targets
 from tests.journeys.persons import Person, chromium
-from tests.journeys.test_pages import pictures  # noqa: F401  # a fixture
 from tests.node import MODULES, free_port, needed, node
 from tests.portal.ownership.answers import Answers
 from tests.portal.ownership.issuers import SCRIPT
@@ -72,7 +71,7 @@ def world(
     browser: Browser,
     provider: str,
     *,
-    pictures: Path | None,  # noqa: F811  # the fixture
+    pictures: Path | None,
     settings,
 ) -> Iterator[World]:
     app = {

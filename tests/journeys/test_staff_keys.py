@@ -12,7 +12,6 @@ from playwright.sync_api import Browser
 from portal.accounts.models import User
 from portal.moderation.apps import MODERATORS
 from tests.journeys.persons import Person, chromium
-from tests.journeys.test_pages import pictures  # noqa: F401  # a fixture
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("keys")]
 
@@ -47,7 +46,7 @@ def person(
     browser: Browser,
     root: User,
     *,
-    pictures: Path | None,  # noqa: F811  # the fixture
+    pictures: Path | None,
 ) -> Iterator[Person]:
     made = Person(browser, live_server.url, pictures, "root")
     yield made
