@@ -11,13 +11,11 @@ two, that nothing is owed and that all can be stopped, are promises to who conse
 nothing in them to agree to. They stand on the same page, whole, and are recorded by their hashes.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser
 
 from builds.models import Build
 from indexes.models import Project
@@ -27,7 +25,8 @@ from portal.consent.agreements import current
 from portal.consent.models import Consent
 from portal.ownership.models import Proof
 from portal.settings.base import form_targets
-from tests.journeys.persons import Person, chromium
+from tests.journeys.conftest import Arrive
+from tests.journeys.persons import Person
 from tests.node import MODULES, free_port, needed, node
 from tests.portal.ownership.answers import Answers
 from tests.portal.ownership.issuers import SCRIPT
@@ -37,12 +36,6 @@ pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("people")]
 
 GUILD = "The guild"
 CLICKS = 8
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -60,20 +53,11 @@ class World:
 
     docopt: Project
     answers: Answers
-    arrive: Callable[[str], Person]
-    people: list[Person] = field(default_factory=list)
+    arrive: Arrive
 
 
 @pytest.fixture
-def world(
-    transactional_db,
-    live_server,
-    browser: Browser,
-    provider: str,
-    *,
-    pictures: Path | None,
-    settings,
-) -> Iterator[World]:
+def world(arrive: Arrive, provider: str, settings) -> Iterator[World]:
     app = {
         "provider_id": "operator",
         "name": GUILD,
@@ -92,17 +76,8 @@ def world(
     with upstream.serve() as url, Answers().serve() as answers:
         settings.AFFINEUR_UPSTREAM = url
         settings.AFFINEUR_UPSTREAM_ROLES = f"{answers.url}/pypi/{{name}}/json"
-        people: list[Person] = []
-
-        def arrive(name: str) -> Person:
-            people.append(Person(browser, live_server.url, pictures, name))
-            return people[-1]
-
         answers.roles("docopt", alice="Owner", bob="Maintainer")
         yield World(know("docopt", timezone.now()), answers, arrive)
-        for person in people:
-            person.context.close()
-        assert [problem for person in people for problem in person.found] == []
 
 
 def consents(person: Person) -> None:
@@ -111,7 +86,7 @@ def consents(person: Person) -> None:
     assert not any(box.is_checked() for box in boxes)
     person.writes("Licence", "MIT")
     for box in boxes:
-        person.click(box)
+        person.clicks(box)
     person.presses("I consent")
 
 
@@ -140,10 +115,10 @@ def test_a_maintainer_comes_by_a_link_and_consents_in_eight_clicks(world: World,
     consents(alice)
     assert "Your consent for docopt is recorded, and holds from now" in alice.reads
 
-    assert alice.clicks <= CLICKS
-    record_property("clicks", alice.clicks)
+    assert alice.count <= CLICKS
+    record_property("clicks", alice.count)
     record_property("seconds", round(alice.seconds, 1))
-    print(f"{alice.clicks} clicks, {alice.seconds:.1f} s")
+    print(f"{alice.count} clicks, {alice.seconds:.1f} s")
     alice.looks("people-consent")
     given = Consent.objects.get()
     assert (given.user.username, given.capacity) == ("alice", "owner")
@@ -195,13 +170,13 @@ def test_a_consent_is_taken_back_in_two_clicks(world: World):
     listing = f"{alice.url}/wheels/simple/docopt/"
     assert "docopt-0.6.2-1affineur" in alice.context.request.get(listing).text()
     alice.goes_to("web:consent", str(Consent.objects.get().pk))
-    alice.clicks = 0
+    alice.count = 0
     alice.follows("Take it back")
     assert "4 waiting builds are cancelled" in alice.reads
     assert "1 wheel is listed now" in alice.reads
     alice.looks("people-take-back")
     alice.presses("Take it back, withdraw the wheels")
-    assert alice.clicks == 2
+    assert alice.count == 2
     assert "4 builds are cancelled or stopped, 1 wheel is withdrawn" in alice.reads
     assert "Lock files that name it still resolve" in alice.reads
     alice.looks("people-taken-back")

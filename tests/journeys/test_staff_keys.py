@@ -1,17 +1,14 @@
 """Staff with a security key, in a browser whose authenticator is Chromium's virtual one."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
 from django.urls import reverse
-from playwright.sync_api import Browser
 
 from portal.accounts.models import User
 from portal.moderation.apps import MODERATORS
-from tests.journeys.persons import Person, chromium
+from tests.journeys.conftest import Arrive
+from tests.journeys.persons import Person
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("keys")]
 
@@ -25,12 +22,6 @@ KEY = {
 }
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
 @pytest.fixture
 def root(transactional_db, settings) -> User:
     """As `manage.py createsuperuser` makes one, who moderates besides."""
@@ -41,17 +32,8 @@ def root(transactional_db, settings) -> User:
 
 
 @pytest.fixture
-def person(
-    live_server,
-    browser: Browser,
-    root: User,
-    *,
-    pictures: Path | None,
-) -> Iterator[Person]:
-    made = Person(browser, live_server.url, pictures, "root")
-    yield made
-    made.context.close()
-    assert made.found == []
+def person(arrive: Arrive, root: User) -> Person:
+    return arrive("root")
 
 
 def plug_in(person: Person) -> None:
@@ -63,7 +45,7 @@ def plug_in(person: Person) -> None:
 
 def give_password(person: Person, then: str) -> None:
     person.page.goto(f"{person.url}{reverse('account_login')}?next={reverse(then)}")
-    person.click(person.page.get_by_text("Administrators sign in with a password"))
+    person.clicks(person.page.get_by_text("Administrators sign in with a password"))
     person.writes("Username", person.name)
     person.writes("Password", PASSWORD)
     person.presses("Sign in")
@@ -71,17 +53,16 @@ def give_password(person: Person, then: str) -> None:
 
 def add_key(person: Person) -> None:
     person.goes_to("mfa_index")
-    person.click(person.page.locator(f"a[href='{reverse('mfa_add_webauthn')}']"))
+    person.goes_by(person.page.locator(f"a[href='{reverse('mfa_add_webauthn')}']"))
     person.writes("Password", PASSWORD)
     person.presses("Confirm")
     person.looks("staff-add-key")
     person.writes("Name", "The one on my keys")
     person.presses("Add")
-    person.page.wait_for_url(lambda url: "webauthn/add" not in url)
 
 
 def test_staff_adds_a_key_and_signs_in_with_it_and_with_no_other(
-    person: Person, browser: Browser, root: User
+    person: Person, arrive: Arrive, root: User
 ):
     plug_in(person)
     give_password(person, "admin:index")
@@ -100,19 +81,18 @@ def test_staff_adds_a_key_and_signs_in_with_it_and_with_no_other(
     person.goes_to("web:cases")
     assert person.page.url.endswith(reverse("mfa_authenticate"))
     person.presses("Use a security key")
-    person.page.wait_for_url(person.url + reverse("web:cases"))
+    assert person.page.url == person.url + reverse("web:cases")
     assert "Cases" in person.page.title()
     person.goes_to("admin:index")
     assert "Site administration" in person.reads
 
-    thief = Person(browser, person.url, person.pictures, "root")
+    thief = arrive("root")
     plug_in(thief)
     give_password(thief, "admin:index")
-    thief.presses("Use a security key")
+    thief.clicks(thief.button("Use a security key"))
     thief.page.wait_for_timeout(500)
     thief.goes_to("admin:index")
     assert thief.page.url.endswith(reverse("mfa_authenticate"))
-    thief.context.close()
 
 
 def test_staff_without_a_key_is_kept_out(person: Person):
