@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +42,7 @@ from tests.builds.runner.conftest import (
 )
 from tests.data import sdists
 from tests.data.installed import wheel_of
+from tests.waiting import wait_until
 
 __all__ = ["builder_root", "client", "control", "farm", "upstream"]
 
@@ -310,13 +311,6 @@ def test_an_end_because_the_builder_stops_is_not_a_cancellation(control: Control
     assert (stopped.outcome, stopped.report) == (Outcome.BUILDER_FAULT, {"a": 1})
     assert as_stopped(failed, job) is failed
     assert as_stopped(started, job) is started
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at, "it did not happen in time"
-        time.sleep(0.05)
 
 
 class Worker:

@@ -2,6 +2,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from portal import supervisor
 from portal.supervisor import CannotStartError, Output, Service, Supervisor
 from tests.servers import free_port
+from tests.waiting import wait_until
 
 
 def script(folder: Path, name: str, code: str) -> Service:
@@ -17,28 +19,32 @@ def script(folder: Path, name: str, code: str) -> Service:
     return Service(name, 32, (sys.executable, str(path)))
 
 
-def supervised(folder: Path, *known: Service, seconds: float) -> str:
-    """Supervise for a while; returns what the services said."""
+def said(folder: Path) -> str:
+    return "".join(path.read_text() for path in sorted((folder / "log").iterdir()))
+
+
+def supervise(folder: Path, *known: Service, until: Callable[[], bool]) -> None:
+    """Supervise until something is so."""
     output = Output(folder=folder / "log")
 
     async def run() -> None:
         keeper = Supervisor(known=known, environment=dict(os.environ), output=output)
         keeper.start()
-        await asyncio.sleep(seconds)
-        await keeper.stop()
+        try:
+            await asyncio.to_thread(wait_until, until)
+        finally:
+            await keeper.stop()
 
     asyncio.run(run())
     output.close()
-    return "".join(path.read_text() for path in sorted((folder / "log").iterdir()))
 
 
 def test_a_service_that_dies_is_started_again(tmp_path: Path) -> None:
     mortal = script(tmp_path, "mortal", "print('alive', flush=True)\nraise SystemExit(3)\n")
 
-    said = supervised(tmp_path, mortal, seconds=2.5)
+    supervise(tmp_path, mortal, until=lambda: said(tmp_path).count("alive") > 1)
 
-    assert said.count("alive") >= 2
-    assert "ended with status 3; starting it again in 1 s" in said
+    assert "ended with status 3; starting it again in 1 s" in said(tmp_path)
 
 
 def test_stopping_ends_children_that_do_not_want_to(tmp_path: Path) -> None:
@@ -56,7 +62,7 @@ def test_stopping_ends_children_that_do_not_want_to(tmp_path: Path) -> None:
         f"import subprocess, time\nsubprocess.Popen({child.argv!r})\ntime.sleep(60)\n",
     )
 
-    supervised(tmp_path, parent, seconds=2)
+    supervise(tmp_path, parent, until=marker.exists)
 
     beat = marker.stat().st_mtime
     time.sleep(0.5)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import sys
 import tempfile
-import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,12 +152,3 @@ def sandbox(open_folder, hierarchy):
     assert made.processes() == []
     assert made.groups() == []
     assert str(root) not in mounts_of_the_host()
-
-
-def wait_until(condition, seconds=5.0):
-    """Seconds that it took; fails when they were not enough."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, "it did not happen in time"
-        time.sleep(0.01)
-    return time.monotonic() - began

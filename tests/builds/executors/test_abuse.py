@@ -7,7 +7,7 @@ import pytest
 
 from builds.domain.limits import MEBIBYTE
 from builds.executors.base import Ending
-from tests.builds.executors.conftest import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 

@@ -19,8 +19,9 @@ import pytest
 from builds.domain.limits import MEBIBYTE
 from builds.executors.base import ExecutorError
 from builds.executors.groups import LEAF, GroupV2, Hierarchy, find_hierarchy, find_v1, find_v2
-from tests.builds.executors.conftest import Sandbox, wait_until
+from tests.builds.executors.conftest import Sandbox
 from tests.builds.executors.test_abuse import DAEMON, HOG
+from tests.waiting import wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 

@@ -20,7 +20,8 @@ from builds.executors.sandbox import (
     remove_tree,
     slot_folder,
 )
-from tests.builds.executors.conftest import IS_ROOT, Sandbox, slot_uid, wait_until
+from tests.builds.executors.conftest import IS_ROOT, Sandbox, slot_uid
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 
