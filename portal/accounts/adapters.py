@@ -19,6 +19,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:  # noqa: ARG002
         return True
 
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> Any:
+        """Who leaves the address out gets none, whatever the provider gave."""
+        if form and not form.cleaned_data.get("email"):
+            sociallogin.user.email = ""
+            sociallogin.email_addresses = []
+        return super().save_user(request, sociallogin, form)
+
     def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Any:
         """A way of signing in that this deployment has not set up is no address of ours."""
         from allauth.socialaccount.models import SocialApp  # noqa: PLC0415  # needs the apps loaded

@@ -58,7 +58,7 @@ from tests.portal.web.scenes import STAGES, Farm, make_attempt, make_build
 
 NOT_PAGES = {
     "acts, which answer with a page that is here": {
-        "name-somebody", "end-naming", "threshold", "act-on-consent", "retire-rule", "end-webhook",
+        "name-somebody", "end-naming", "threshold", "act-on-consent", "end-webhook",
         "replay-delivery", "revoke-token", "answer-invitation", "change-member", "drop-member",
         "revoke-invitation", "drop-index", "revoke-reader-token", "unyank", "case-take",
         "case-note", "case-evidence", "case-approve", "case-drop", "case-carry-out", "case-undo",
@@ -72,7 +72,8 @@ NOT_PAGES = {
     "ways to a provider and back": {
         "github_callback", "openid_connect_login", "openid_connect_callback",
     },
-    "what no setting of ours leads to": {"account_confirm_login_code", "socialaccount_signup"},
+    "what no setting of ours leads to": {"account_confirm_login_code"},
+    "a page on the way from a provider, which `test_people` looks at": {"socialaccount_signup"},
     "another address of a page that is here": {"account_set_password"},
 }  # fmt: skip
 
@@ -143,6 +144,7 @@ def addresses_of_owner(farm: Farm) -> dict[str, str]:
         "sign-out": reverse("account_logout"),
         "nowhere": NOWHERE,
         "not-for-you": reverse("web:failures"),
+        "button-alone": reverse("web:retire-rule", args=[1]),
     }
 
 
@@ -231,7 +233,7 @@ def addresses_of_anybody(farm: Farm) -> dict[str, str]:
 
 
 NOWHERE = "/nowhere/"
-NOT_OK = {"nowhere", "project-unknown", "not-for-you", "sign-in-failed"}
+NOT_OK = {"nowhere", "project-unknown", "not-for-you", "button-alone", "sign-in-failed"}
 """Pages of errors, whose status says so."""
 BROKEN = ("400.html", "403_csrf.html", "500.html")
 """Templates of what no address shows at will."""

@@ -6,6 +6,7 @@ says where they go.
 
 import pytest
 from django.template.loader import render_to_string
+from django.test import override_settings
 from django.urls import resolve, reverse
 from django.utils import timezone
 
@@ -89,6 +90,15 @@ def test_every_page_fits_and_is_accessible(arrive: Arrive, farm: Farm, staff: Us
     anybody.writes("Password", "wrong")
     anybody.presses("Sign in")
     anybody.looks("sign-in-refused")
+    with override_settings(ACCOUNT_RATE_LIMITS={"login": "1/m/ip"}):
+        for _ in range(2):
+            anybody.writes("Password", "wrong")
+            anybody.presses("Sign in")
+    assert "Too many tries" in anybody.reads
+    anybody.looks("sign-in-too-often")
+    anybody.goes_to("account_login")
+    anybody.clicks(anybody.page.get_by_text("Administrators sign in"))
+    anybody.writes("Username", staff.username)
     anybody.writes("Password", "a password")
     anybody.presses("Sign in")
     assert anybody.page.url == anybody.url + reverse("mfa_authenticate")

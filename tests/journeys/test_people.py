@@ -21,6 +21,7 @@ from builds.models import Build
 from indexes.models import Project
 from indexes.services.pages import render_pages
 from indexes.upstream.fake import FakeUpstream
+from portal.accounts.models import User
 from portal.consent.agreements import current
 from portal.consent.models import Consent
 from portal.ownership.models import Proof
@@ -30,7 +31,7 @@ from tests.journeys.persons import Person
 from tests.node import MODULES, free_port, needed, node
 from tests.portal.ownership.answers import Answers
 from tests.portal.ownership.issuers import SCRIPT
-from tests.portal.people import know, publish
+from tests.portal.people import know, make_user, publish
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("people")]
 
@@ -136,6 +137,21 @@ def test_a_stranger_who_signs_in_is_shown_how_to_prove_it(world: World):
     assert "Prove that docopt is yours" in mallory.reads
     mallory.looks("people-prove")
     assert not Proof.objects.exists()
+
+
+def test_somebody_whose_address_is_taken_chooses_another_or_none(world: World):
+    make_user("first", email="alice@guild.example")
+    alice = world.arrive("alice")
+    alice.goes_to("web:give-consent", "docopt")
+    alice.signs_in(GUILD)
+    alice.looks("people-address-taken")
+    alice.presses("Make the account")
+    assert "An account already exists with this email address" in alice.reads
+    alice.looks("people-address-taken-again")
+    alice.writes("Email (optional)", "")
+    alice.presses("Make the account")
+    assert "Upstream says that you are its owner" in alice.reads
+    assert not User.objects.get(username="alice").email
 
 
 def test_a_co_owner_objects_and_the_first_hears_of_it(world: World):

@@ -18,11 +18,12 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       redirect_uris: [],
     },
   ],
-  claims: { openid: ['sub'], profile: ['preferred_username'] },
-  findAccount: (_ctx, id) => ({
-    accountId: id,
-    claims: () => ({ sub: id, preferred_username: id.slice(id.indexOf('-') + 1) }),
-  }),
+  claims: { openid: ['sub'], profile: ['preferred_username'], email: ['email'] },
+  findAccount: (_ctx, id) => {
+    const name = id.slice(id.indexOf('-') + 1)
+    const claims = { sub: id, preferred_username: name, email: `${name}@guild.example` }
+    return { accountId: id, claims: () => claims }
+  },
   loadExistingGrant: async (ctx) => {
     const { client, session, provider } = ctx.oidc
     const held = session.grantIdFor(client.clientId)
