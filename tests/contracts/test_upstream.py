@@ -262,6 +262,13 @@ def test_the_root_tells_serials_of_the_projects_asked_for(subject):
     assert subject.upstream.serials({"docopt"}, found.etag) == NotModified()
 
 
+@pytest.mark.parametrize("serial", [2**70, -1, True, "x"])
+def test_a_serial_in_the_root_that_makes_no_sense_is_left_out(http, serial):
+    http.world.add_sdist("docopt", "0.6.2")
+    http.world.set_serial("docopt", serial)
+    assert http.upstream.serials({"docopt"}).serials == {}
+
+
 def test_what_is_too_long_is_not_read_whole(http):
     http.world.add_sdist("docopt", "0.6.2")
     http.world.fail(Fault.ENDLESS)
@@ -348,8 +355,31 @@ def test_the_changelog_names_what_changed_since(changelog):
     assert client.since(3) == ()
 
 
-def test_an_answer_that_is_no_changelog_is_refused(changelog):
+def answering(value):
+    """An answer of XML-RPC with that value."""
+    body = "<methodResponse><params><param><value>{}</value></param></params></methodResponse>"
+    return lambda _call: body.format(value).encode()
+
+
+def array(*values):
+    shown = "".join(f"<value>{value}</value>" for value in values)
+    return f"<array><data>{shown}</data></array>"
+
+
+@pytest.mark.parametrize("value", ["<struct><member><name>x</name></member></struct>", "</value>"])
+def test_an_answer_that_is_no_changelog_is_refused(changelog, value):
     world, client = changelog
-    world.changelog = lambda _call: b"<html>"
+    world.changelog = answering(value)
     with pytest.raises(UpstreamInvalid, match="no answer of XML-RPC"):
         client.last_serial()
+
+
+@pytest.mark.parametrize("value", [f"<int>{2**70}</int>", "<double>1e400</double>", "<nil/>"])
+def test_a_changelog_whose_serials_make_no_sense_is_refused(changelog, value):
+    world, client = changelog
+    world.changelog = answering(value)
+    with pytest.raises(UpstreamInvalid, match="no number"):
+        client.last_serial()
+    event = array("docopt", "", "<int>0</int>", "", value)
+    world.changelog = answering(array(event))
+    assert client.since(1) == ()
