@@ -1,6 +1,8 @@
+import itertools
 import json
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +13,9 @@ from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import JSON
 from indexes.domain.status import ProjectStatus, Standing
 from indexes.models import File, Page, Project, UpstreamFile
+from indexes.services import refresh
 from indexes.services.pages import OVERLAY_ROOT, overlay_path, stale_pages, wheels_path
-from indexes.services.refresh import enrol_project, refresh_enrolled, refresh_project
+from indexes.services.refresh import enrol_project, follow_answer, refresh_enrolled, refresh_project
 from indexes.services.state import read_state
 from indexes.signals import standing_changed
 from indexes.upstream import (
@@ -312,6 +315,31 @@ def test_an_answer_that_was_overtaken_is_ignored(ours, upstream):
     upstream.yank(NAME, "0.12.2")
     refresh_project(name=NAME, at=NOW, upstream=upstream)
     assert standing_of(ours) == (Standing.LISTED, "")
+
+
+def rendered_at(name=NAME):
+    return Page.objects.get(path=overlay_path(name), media_type=JSON).rendered_at
+
+
+def test_pages_bear_the_time_when_they_are_written(farm, project, upstream):
+    """Not that of the question: a mirror that has asked meanwhile would never ask for them."""
+    upstream.yank(NAME, "0.12.2")
+    asked_at, written_at = farm.now + timedelta(hours=1), farm.now + timedelta(hours=2)
+    answer = upstream.project_page(NAME)
+    project = follow_answer(name=NAME, answer=answer, at=asked_at, written_at=written_at)
+    assert (project.verified_at, rendered_at()) == (asked_at, written_at)
+
+
+def test_a_round_may_take_long(farm, upstream, monkeypatch):
+    for name in ("alpha", "beta"):
+        upstream.add_sdist(name, "1.0")
+        farm.enrol(NormalizedName(name))
+        upstream.yank(name, "1.0")
+    # Each look at the clock is a minute after the one before.
+    monkeypatch.setattr(refresh, "monotonic", partial(next, itertools.count(0, 60)))
+    done = refresh_enrolled(at=farm.now, upstream=upstream)
+    assert done.changed == ("alpha", "beta")
+    assert rendered_at("alpha") < Project.objects.get(name="beta").verified_at < rendered_at("beta")
 
 
 def test_a_receiver_that_fails_undoes_the_change(farm, ours, upstream):
