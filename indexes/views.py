@@ -475,15 +475,17 @@ def file(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
     if has_etag(request.headers.get("If-None-Match", ""), etag):
         return _immutable(HttpResponseNotModified(), etag)
     # Not on HEAD: an address of storage is signed for GET alone.
-    location = download.location() if request.method == "GET" else None
+    is_get = request.method == "GET"
+    location = download.location() if is_get else None
     if location is not None:
         redirect = HttpResponseRedirect(location)
         redirect["Cache-Control"] = f"private, max-age={URL_SECONDS // 2}"
         return redirect
     # A range of another file than the one the client has begins nowhere.
     is_same = request.headers.get("If-Range", etag) == etag
+    wanted = request.headers.get("Range") if is_get and is_same else None
     try:
-        part = parse_range(request.headers.get("Range") if is_same else None, size=download.size)
+        part = parse_range(wanted, size=download.size)
     except RangeNotSatisfiable as error:
         refused = _plain(416, str(error))
         refused["Content-Range"] = f"bytes */{download.size}"
