@@ -84,21 +84,29 @@ def update_standings(*, project: Project) -> int:
 
     The caller holds the project's row, and renders the pages.
     """
-    files = list(File.objects.filter(project=project).defer("metadata", "provenance"))
-    releases = _releases(project, {file.version for file in files})
-    stood = [(file, file.standing) for file in files]
-    changed = [(file, was) for file, was in stood if _set_standing(project, file, releases)]
+    changed = stale_standings(project=project)
     File.objects.bulk_update([file for file, _ in changed], ["standing", "standing_reason"])
     for file, before in changed:
         file.project = project
         signals.standing_changed.send(
             File,
             file=file,
-            before=Standing(before),
+            before=before,
             after=Standing(file.standing),
             reason=file.standing_reason,
         )
     return len(changed)
+
+
+def stale_standings(*, project: Project) -> list[tuple[File, Standing]]:
+    """Files of the project that do not stand where they should, and where they do.
+
+    Each is as it should be, and unsaved.
+    """
+    files = list(File.objects.filter(project=project).defer("metadata", "provenance"))
+    releases = _releases(project, {file.version for file in files})
+    stood = [(file, Standing(file.standing)) for file in files]
+    return [(file, was) for file, was in stood if _set_standing(project, file, releases)]
 
 
 def _by_project(files: QuerySet[File]) -> Iterator[tuple[Project, QuerySet[File]]]:
