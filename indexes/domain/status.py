@@ -81,6 +81,7 @@ def standing_of(
     decision_reason: str = "",
     withheld: str = "",
     upstream_is_there: bool = True,
+    source_is_there: bool = True,
     upstream_yanked: bool,
     upstream_reason: str,
     project_status: ProjectStatus,
@@ -92,7 +93,8 @@ def standing_of(
     `withheld` is why it is kept off the pages for now, whatever was decided of it; empty: it is
     not.
     What upstream has deleted stays downloadable, because lock files name it. What upstream has
-    quarantined does not: it may be malicious.
+    quarantined does not: it may be malicious. A release that is there again, with another source,
+    may be somebody else's: what was built from the former is not listed in it.
     """
     grounds = (
         (decision is Decision.QUARANTINED, Standing.QUARANTINED, decision_reason),
@@ -109,6 +111,11 @@ def standing_of(
             "The project was deleted upstream.",
         ),
         (not upstream_is_there, Standing.WITHDRAWN, "The release was deleted upstream."),
+        (
+            not source_is_there,
+            Standing.WITHDRAWN,
+            "Upstream has no longer the source that it was built from.",
+        ),
         (
             is_superseded,
             Standing.SUPERSEDED,

@@ -16,6 +16,7 @@ from indexes.models import File, Page, Project, UpstreamFile
 from indexes.services import refresh
 from indexes.services.pages import OVERLAY_ROOT, overlay_path, stale_pages, wheels_path
 from indexes.services.refresh import enrol_project, follow_answer, refresh_enrolled, refresh_project
+from indexes.services.standing import update_standings
 from indexes.services.state import read_state
 from indexes.signals import standing_changed
 from indexes.upstream import (
@@ -211,6 +212,43 @@ def test_a_project_that_comes_back_is_listed_again(farm, ours, upstream):
     assert project.status == ProjectStatus.ACTIVE
     assert standing_of(ours) == (Standing.LISTED, "")
     assert ours.filename in listed(overlay_path(NAME))
+
+
+OTHER = {"setup.py": "of somebody else"}
+
+
+def test_a_release_made_anew_upstream_is_not_the_one_that_ours_was_built_from(farm, ours, upstream):
+    upstream.remove_file(NAME, "0.12.2")
+    farm.refresh()
+    upstream.add_sdist(NAME, "0.12.2", files=OTHER)
+    farm.refresh()
+    assert standing_of(ours)[0] is Standing.WITHDRAWN
+    assert "source" in standing_of(ours)[1]
+    assert ours.filename not in listed(overlay_path(NAME))
+    upstream.add_sdist("python-Levenshtein", "0.12.2")
+    farm.refresh()
+    assert standing_of(ours) == (Standing.LISTED, "")
+
+
+def test_of_a_project_made_anew_by_somebody_else_ours_lists_nothing(farm, ours, upstream):
+    upstream.remove_project(NAME)
+    farm.confirm()
+    upstream.add_sdist(NAME, "0.12.2", files=OTHER)
+    farm.refresh()
+    assert page(wheels_path(NAME)) is None
+    assert list(listed(overlay_path(NAME))) == ["python_levenshtein-0.12.2.tar.gz"]
+
+
+def test_without_its_source_a_release_has_no_wheel_of_ours(farm, ours, upstream):
+    upstream.add_file(NAME, "python_levenshtein-0.12.2-cp39-cp39-win32.whl")
+    upstream.remove_file(NAME, "python_levenshtein-0.12.2.tar.gz")
+    farm.refresh()
+    assert standing_of(ours)[0] is Standing.WITHDRAWN
+
+
+def test_an_upstream_that_says_no_hashes_is_not_taken_for_another(ours, project):
+    project.upstream_files.update(sha256="")
+    assert update_standings(project=project) == 0
 
 
 def test_a_quarantined_project_offers_nothing(farm, ours, upstream):
