@@ -340,7 +340,7 @@ def curated_root(request: HttpRequest, tenant: str, index: str) -> HttpResponseB
 
     def answer(curated: CuratedIndex) -> HttpResponseBase:
         if not request.path.endswith("/"):
-            return HttpResponsePermanentRedirect(f"{request.path}/")
+            return _cached(HttpResponsePermanentRedirect(f"{request.path}/"))
 
         def find(media_type: str, encoding: Encoding) -> ServedPage:
             return find_curated_root(index=curated, media_type=media_type, encoding=encoding)
