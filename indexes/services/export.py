@@ -26,17 +26,24 @@ from indexes.domain.status import ProjectStatus
 from indexes.errors import IndexesError
 from indexes.models import CuratedIndex, File, Page, Project, UpstreamFile
 from indexes.services.curated import read_curated
-from indexes.services.downloads import FileNotServed, find_metadata, find_provenance
+from indexes.services.downloads import (
+    CACHE_CONTROL,
+    FileNotServed,
+    find_download,
+    find_metadata,
+    find_provenance,
+)
 from indexes.services.pages import (
     OVERLAY_ROOT,
     WHEELS_ROOT,
     overlay_path,
+    page_cache_control,
     page_forms,
     project_root_path,
     read_overlay,
     root_forms,
 )
-from indexes.storage import file_key, get_storage
+from indexes.storage import file_key
 from indexes.storage.s3 import s3_client
 from indexes.storage.site import BucketSite, FolderSite, Site, StaticObject
 
@@ -47,7 +54,6 @@ NAMES = {JSON: "index.json", HTML: "index.html"}
 # says which of its two types it gives.
 TYPES = {JSON: JSON, HTML: "text/html; charset=utf-8"}
 DEFAULT_INDEXES = (OVERLAY_ROOT, WHEELS_ROOT)
-IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 class UnknownIndex(IndexesError):
@@ -320,8 +326,7 @@ def _objects(indexes: Iterable[_Index], files: Files) -> Iterator[StaticObject]:
     # Looked at before the files: all that they list is among those.
     pages = [*_sources(chosen, "pages"), *_sources(chosen, "roots")]
     yield from _file_objects({index.project for index in chosen}, files)
-    seconds = indexes_config().max_age
-    cache_control = f"public, max-age={seconds}, stale-while-revalidate={seconds}"
+    cache_control = page_cache_control()
     for source in pages:
         yield from _page_objects(source, cache_control)
 
@@ -362,12 +367,20 @@ def _file_objects(projects: set[NormalizedName | None], files: Files) -> Iterato
             key=f"files/{sha256}/{filename}",
             digest=sha256,
             content_type="application/octet-stream",
-            cache_control=IMMUTABLE,
-            read=partial(get_storage().open, file_key(sha256)),
+            cache_control=CACHE_CONTROL,
+            read=partial(_opened, filename, sha256),
             link_to=_place(config, sha256) if files is Files.LINK else None,
         )
-        yield _beside(filename, sha256, ".metadata", "text/plain; charset=utf-8", _metadata)
-        yield _beside(filename, sha256, ".provenance", "application/json", _provenance)
+        yield _beside(filename, sha256, ".metadata", "text/plain; charset=utf-8", find_metadata)
+        yield _beside(filename, sha256, ".provenance", "application/json", find_provenance)
+
+
+def _opened(filename: str, sha256: str) -> BinaryIO | None:
+    """None of a file that was quarantined meanwhile."""
+    try:
+        return find_download(sha256=sha256, filename=filename).open()
+    except FileNotServed:
+        return None
 
 
 def _place(config: IndexesConfig, sha256: str) -> Path:
@@ -377,11 +390,11 @@ def _place(config: IndexesConfig, sha256: str) -> Path:
 
 
 def _beside(
-    filename: str, sha256: str, ending: str, content_type: str, find: Callable[[str, str], bytes]
+    filename: str, sha256: str, ending: str, content_type: str, find: Callable[..., bytes]
 ) -> StaticObject:
     def read() -> BinaryIO | None:
         try:
-            return BytesIO(find(sha256, filename))
+            return BytesIO(find(sha256=sha256, filename=filename))
         except FileNotServed:
             return None
 
@@ -390,15 +403,6 @@ def _beside(
         # A file never changes, and what is beside it was made with it.
         digest=sha256,
         content_type=content_type,
-        cache_control=IMMUTABLE,
+        cache_control=CACHE_CONTROL,
         read=read,
     )
-
-
-def _metadata(sha256: str, filename: str) -> bytes:
-    return find_metadata(sha256=sha256, filename=filename)
-
-
-def _provenance(sha256: str, filename: str) -> bytes:
-    found = find_provenance(sha256=sha256, filename=filename)
-    return json.dumps(found, separators=(",", ":"), sort_keys=True).encode()

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from packaging.version import Version
 
+from indexes.conf import indexes_config
 from indexes.domain.encoding import encode
 from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import HTML, JSON, Encoding
@@ -53,6 +54,12 @@ def wheels_path(name: str) -> str:
 def project_root_path(name: str) -> str:
     """Of the index that has this one project; its page is the overlay's."""
     return f"/projects/{name}/simple/"
+
+
+def page_cache_control() -> str:
+    """How old a page may be is how long a yank takes to be seen."""
+    seconds = indexes_config().max_age
+    return f"public, max-age={seconds}, stale-while-revalidate={seconds}"
 
 
 def file_url(sha256: str, filename: str) -> str:

@@ -242,6 +242,13 @@ def test_what_is_published_meanwhile_is_listed_once_it_is_there(folder, farm, ou
     assert len(named) == 2
 
 
+def test_what_is_quarantined_meanwhile_is_not_written(folder, farm, ours, meanwhile):
+    bad = Decision.QUARANTINED
+    meanwhile(lambda: decide(files=File.objects.all(), decision=bad, reason="x", at=farm.now))
+    run(folder)
+    assert links_of(folder)[1] == set()
+
+
 def test_a_page_that_changes_meanwhile_and_goes_back_is_written(folder, farm, ours, meanwhile):
     """Also when it is gone in between, as of a project that has one wheel of ours."""
     run(folder, "--index", "simple")
