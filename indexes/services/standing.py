@@ -182,6 +182,7 @@ def _set_standing(project: Project, file: File, releases: _Releases) -> bool:
         upstream_reason=release.said.yanked_reason,
         project_status=ProjectStatus(project.status),
         status_reason=project.status_reason,
+        was_quarantined=project.was_quarantined,
         is_superseded=is_superseded(
             parse_filename(file.filename, NormalizedName(project.name)).tags, release.tags
         ),

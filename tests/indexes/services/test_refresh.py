@@ -14,7 +14,7 @@ from indexes.domain.negotiation import JSON
 from indexes.domain.status import ProjectStatus, Standing
 from indexes.models import File, Page, Project, UpstreamFile
 from indexes.services import refresh
-from indexes.services.pages import OVERLAY_ROOT, overlay_path, stale_pages, wheels_path
+from indexes.services.pages import OVERLAY_ROOT, file_url, overlay_path, stale_pages, wheels_path
 from indexes.services.refresh import enrol_project, follow_answer, refresh_enrolled, refresh_project
 from indexes.services.standing import update_standings
 from indexes.services.state import read_state
@@ -258,6 +258,19 @@ def test_a_quarantined_project_offers_nothing(farm, ours, upstream):
     shown = page(overlay_path(NAME))
     assert shown["files"] == []
     assert shown["project-status"] == {"status": "quarantined", "reason": "malware"}
+
+
+def test_what_is_quarantined_and_then_deleted_stays_closed(client, farm, ours, upstream):
+    upstream.add_project(NAME, status="quarantined", reason="malware")
+    farm.refresh()
+    upstream.remove_project(NAME)
+    farm.confirm()
+    farm.refresh(is_forced=True)
+    assert standing_of(ours)[0] is Standing.QUARANTINED
+    assert client.get(file_url(ours.sha256, ours.filename)).status_code == 404
+    upstream.add_sdist("python-Levenshtein", "0.12.2")
+    farm.refresh()
+    assert standing_of(ours) == (Standing.LISTED, "")
 
 
 def test_a_cleared_project_offers_all_again(farm, ours, upstream):
