@@ -146,17 +146,17 @@ def _follow(
     was_unverified, project.unverified_at = project.unverified_at is not None, None
     project.doubt, project.doubted_at = "", None
     digest = answer.digest if isinstance(answer, UpstreamPage) else ""
-    is_same = isinstance(answer, NotModified) or bool(digest and digest == project.upstream_digest)
-    if is_same and not is_forced:
+    is_same = bool(digest) and digest == project.upstream_digest
+    if isinstance(answer, NotModified) or (is_same and not is_forced):
         project.save(update_fields=["verified_at", "unverified_at", "doubt", "doubted_at"])
         if was_unverified:
             render_pages(project=project, at=written_at)
             signals.project_verified.send(Project, project=project)
         return
-    after = answer.page if isinstance(answer, UpstreamPage) else None
+    after = None if answer is None else answer.page
     before, status = read_state(project), ProjectStatus(project.status)
     project.upstream_digest = digest
-    project.upstream_etag = answer.etag if isinstance(answer, UpstreamPage) else ""
+    project.upstream_etag = "" if answer is None else answer.etag
     changes = diff(before, after)
     write_state(project, after, changes)
     if changes:

@@ -144,7 +144,9 @@ def test_an_answer_that_does_not_come_whole_is_no_answer(subject, fault):
         subject.page()
 
 
-@pytest.mark.parametrize("fault", [Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE])
+@pytest.mark.parametrize(
+    "fault", [Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE, Fault.NOT_MODIFIED]
+)
 def test_an_answer_that_is_something_else_is_refused(subject, fault):
     subject.world.add_sdist("docopt", "0.6.2")
     subject.world.fail(fault)
@@ -230,9 +232,10 @@ def test_pauses_grow_between_tries():
     assert pauses == [0.5, 1.0, 2.0]
 
 
-def test_a_single_answer_that_a_project_is_unknown_is_passed_on(subject):
+@pytest.mark.parametrize("fault", [Fault.NOT_FOUND, Fault.GONE])
+def test_a_single_answer_that_a_project_is_unknown_is_passed_on(subject, fault):
     subject.world.add_sdist("docopt", "0.6.2")
-    subject.world.fail(Fault.NOT_FOUND)
+    subject.world.fail(fault)
     with pytest.raises(ProjectNotUpstream):
         subject.page()
     assert subject.page().page.versions == ("0.6.2",)

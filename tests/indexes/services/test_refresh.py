@@ -20,6 +20,7 @@ from indexes.services.standing import update_standings
 from indexes.services.state import read_state
 from indexes.signals import standing_changed
 from indexes.upstream import (
+    HttpUpstream,
     ProjectNotUpstream,
     UpstreamDoubtful,
     UpstreamInvalid,
@@ -314,6 +315,17 @@ def test_one_answer_that_a_project_is_gone_deletes_nothing(farm, ours, upstream)
     with pytest.raises(UpstreamDoubtful):
         farm.refresh()
     assert Project.objects.get().status == ProjectStatus.ACTIVE
+
+
+def test_unchanged_is_no_answer_to_who_asks_for_all_of_it(farm, ours, upstream):
+    with upstream.serve() as url:
+        client = HttpUpstream(url)
+        upstream.fail(Fault.NOT_MODIFIED)
+        with pytest.raises(UpstreamInvalid, match="without a condition"):
+            refresh_project(name=NAME, at=farm.now, upstream=client, is_forced=True)
+        client.close()
+    assert Project.objects.get().status == ProjectStatus.ACTIVE
+    assert standing_of(ours) == (Standing.LISTED, "")
 
 
 def test_a_second_answer_at_once_confirms_nothing(farm, ours, upstream):
