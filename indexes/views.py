@@ -1,7 +1,6 @@
 """Index pages and files over HTTP. No session, no cookie: what is here is public and cached."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
@@ -49,6 +48,7 @@ from indexes.services.curated import (
     find_readable,
 )
 from indexes.services.downloads import (
+    CACHE_CONTROL,
     URL_SECONDS,
     FileNotServed,
     find_download,
@@ -64,6 +64,7 @@ from indexes.services.pages import (
     find_unverified_since,
     is_gone,
     overlay_path,
+    page_cache_control,
     page_forms,
     project_root_path,
     served,
@@ -103,13 +104,8 @@ def _plain(status: int, text: str) -> HttpResponse:
     return HttpResponse(f"{text}\n", status=status, content_type="text/plain; charset=utf-8")
 
 
-IMMUTABLE = "public, max-age=31536000, immutable"
-
-
 def _cached(response: HttpResponseBase) -> HttpResponseBase:
-    """How old a page may be is how long a yank takes to be seen."""
-    seconds = indexes_config().max_age
-    response["Cache-Control"] = f"public, max-age={seconds}, stale-while-revalidate={seconds}"
+    response["Cache-Control"] = page_cache_control()
     return response
 
 
@@ -340,7 +336,7 @@ def curated_root(request: HttpRequest, tenant: str, index: str) -> HttpResponseB
 
     def answer(curated: CuratedIndex) -> HttpResponseBase:
         if not request.path.endswith("/"):
-            return HttpResponsePermanentRedirect(f"{request.path}/")
+            return _cached(HttpResponsePermanentRedirect(f"{request.path}/"))
 
         def find(media_type: str, encoding: Encoding) -> ServedPage:
             return find_curated_root(index=curated, media_type=media_type, encoding=encoding)
@@ -460,7 +456,7 @@ def mirror_project(request: HttpRequest, name: str) -> HttpResponseBase:
 
 
 def _immutable(response: HttpResponseBase, etag: str) -> HttpResponseBase:
-    response["Cache-Control"] = IMMUTABLE
+    response["Cache-Control"] = CACHE_CONTROL
     response["ETag"] = etag
     return response
 
@@ -475,15 +471,17 @@ def file(request: HttpRequest, sha256: str, filename: str) -> HttpResponseBase:
     if has_etag(request.headers.get("If-None-Match", ""), etag):
         return _immutable(HttpResponseNotModified(), etag)
     # Not on HEAD: an address of storage is signed for GET alone.
-    location = download.location() if request.method == "GET" else None
+    is_get = request.method == "GET"
+    location = download.location() if is_get else None
     if location is not None:
         redirect = HttpResponseRedirect(location)
         redirect["Cache-Control"] = f"private, max-age={URL_SECONDS // 2}"
         return redirect
     # A range of another file than the one the client has begins nowhere.
     is_same = request.headers.get("If-Range", etag) == etag
+    wanted = request.headers.get("Range") if is_get and is_same else None
     try:
-        part = parse_range(request.headers.get("Range") if is_same else None, size=download.size)
+        part = parse_range(wanted, size=download.size)
     except RangeNotSatisfiable as error:
         refused = _plain(416, str(error))
         refused["Content-Range"] = f"bytes */{download.size}"
@@ -539,8 +537,7 @@ def file_provenance(request: HttpRequest, sha256: str, filename: str) -> HttpRes
         provenance = find_provenance(sha256=sha256, filename=filename)
     except FileNotServed as error:
         return _plain(404, str(error))
-    body = json.dumps(provenance, separators=(",", ":"), sort_keys=True).encode()
-    return _serve_bytes(request, body, "application/json")
+    return _serve_bytes(request, provenance, "application/json")
 
 
 def _serve_bytes(request: HttpRequest, body: bytes, content_type: str) -> HttpResponseBase:

@@ -37,7 +37,7 @@ from django.utils import timezone
 
 from indexes.domain.credentials import token_of
 from indexes.domain.names import InvalidProjectName, parse_project_name
-from indexes.domain.negotiation import Encoding, choose, choose_encoding
+from indexes.domain.negotiation import JSON, Encoding, choose, choose_encoding
 from indexes.domain.selection import is_platform
 from indexes.services.curated import curated_stamp
 from indexes.services.pages import (
@@ -357,7 +357,9 @@ def _stamp_of(request: _Request, environ: "WSGIEnvironment") -> object:
             secret=token_of(environ.get("HTTP_AUTHORIZATION")),
             at=now,
         )
-    stamp = page_stamp(path=basis.path, media_type=request.media_type, name=basis.name)
+    # Only JSON says when a file came, by which a day's page chooses.
+    media_type = request.media_type if basis.day is None else JSON
+    stamp = page_stamp(path=basis.path, media_type=media_type, name=basis.name)
     return stamp, basis.day is None or basis.day <= now.astimezone(UTC).date()
 
 

@@ -212,6 +212,7 @@ def _publish(attempt: Attempt, sealed: _Sealed, facts: WheelFacts, at: datetime)
         wheel=sealed.path,
         sha256=sealed.sha256,
         size=sealed.size,
+        source_sha256=build.sdist_sha256,
         requires_python=facts.requires_python,
         metadata=facts.metadata,
         provenance=sealed.provenance,

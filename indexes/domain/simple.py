@@ -26,6 +26,8 @@ from indexes.errors import IndexesError
 API_VERSION = "1.4"
 FILENAME_LENGTH = 255
 _LARGEST = 2**63 - 1
+# What is added to a time is a time as well.
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 _SERIAL = re.compile(r"[0-9]{1,19}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -155,7 +157,8 @@ def _file(file: ListedFile) -> dict[str, Any]:
 
 def format_time(value: datetime) -> str:
     """As PEP 700 writes it: `2024-05-01T10:00:00.000000Z`."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not by strftime: of years before 1000 it leaves digits out.
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def render_html(page: ProjectPage) -> bytes:
@@ -232,6 +235,9 @@ def parse_html(body: bytes, *, name: NormalizedName, base_url: str) -> ProjectPa
         read = read_html(body.decode(), name=name, base_url=base_url)
     except UnicodeDecodeError as error:
         raise InvalidPage("it is not UTF-8") from error
+    except (ValueError, AssertionError) as error:
+        # A base that is no URL, a number of thousands of digits, markup that html.parser gives up.
+        raise InvalidPage("it is no HTML that can be read") from error
     if read is None:
         raise InvalidPage("it ends before its end")
     data, base = read
@@ -265,7 +271,7 @@ def _page(data: dict[str, Any], base_url: str) -> ProjectPage:
         status_reason=reason,
         files=tuple(sorted(files, key=lambda file: file.filename)),
         versions=_parse_versions(data.get("versions"), name, filenames),
-        serial=_serial(data["meta"].get("_last-serial")),
+        serial=parse_serial(data["meta"].get("_last-serial")),
     )
 
 
@@ -414,10 +420,11 @@ def _count(value: object, what: str) -> int | None:
     raise InvalidPage(f"{what} is not a number that makes sense")
 
 
-def _serial(value: object) -> int | None:
-    """Read what no standard describes (PEP 691 leaves keys with an underscore to the index).
+def parse_serial(value: object) -> int | None:
+    """A `_last-serial`; None where it is none.
 
-    Mirrors give it as a number or as its digits; whatever else it is, the page is no worse.
+    No standard describes it (PEP 691 leaves keys with an underscore to the index). Mirrors give it
+    as a number or as its digits; whatever else it is, the page is no worse.
     """
     if isinstance(value, str) and _SERIAL.fullmatch(value):
         value = int(value)
@@ -428,12 +435,15 @@ def _serial(value: object) -> int | None:
 
 
 def _time(value: object, filename: str) -> datetime | None:
+    """Of a time without a zone it is UTC (PEP 700)."""
     if value is None:
         return None
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        if time is not None:
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         time = None
-    if time is None:
+    if time is None or time > _LATEST:
         raise InvalidPage(f"upload-time of {filename} is not a time")
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return time

@@ -81,18 +81,21 @@ def standing_of(
     decision_reason: str = "",
     withheld: str = "",
     upstream_is_there: bool = True,
+    source_is_there: bool = True,
     upstream_yanked: bool,
     upstream_reason: str,
     project_status: ProjectStatus,
     status_reason: str = "",
+    was_quarantined: bool = False,
     is_superseded: bool,
 ) -> tuple[Standing, str]:
     """Where a file of ours stands, and why; of several grounds the one that hides most wins.
 
     `withheld` is why it is kept off the pages for now, whatever was decided of it; empty: it is
-    not.
-    What upstream has deleted stays downloadable, because lock files name it. What upstream has
-    quarantined does not: it may be malicious.
+    not. What upstream has deleted stays downloadable, because lock files name it. What upstream
+    has quarantined does not, also when it `was_quarantined` and is deleted now: it may be
+    malicious. A release that is there again with another source may be somebody else's: what was
+    built from the former is not listed in it.
     """
     grounds = (
         (decision is Decision.QUARANTINED, Standing.QUARANTINED, decision_reason),
@@ -100,6 +103,11 @@ def standing_of(
             project_status is ProjectStatus.QUARANTINED,
             Standing.QUARANTINED,
             status_reason or "The project is quarantined upstream.",
+        ),
+        (
+            was_quarantined,
+            Standing.QUARANTINED,
+            "The project was quarantined upstream, and then deleted.",
         ),
         (decision is Decision.WITHDRAWN, Standing.WITHDRAWN, decision_reason),
         (bool(withheld), Standing.WITHDRAWN, withheld),
@@ -109,6 +117,11 @@ def standing_of(
             "The project was deleted upstream.",
         ),
         (not upstream_is_there, Standing.WITHDRAWN, "The release was deleted upstream."),
+        (
+            not source_is_there,
+            Standing.WITHDRAWN,
+            "Upstream has no longer the source that it was built from.",
+        ),
         (
             is_superseded,
             Standing.SUPERSEDED,

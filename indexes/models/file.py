@@ -20,8 +20,7 @@ class File(models.Model):
     """A wheel of ours. Its bytes and its name never change and are never used again.
 
     `standing` is derived from our own `decision` and `withheld` and from what upstream says of the
-    release
-    (`indexes.domain.status.standing_of`); it alone decides where the file is listed.
+    release (`indexes.domain.status.standing_of`); it alone decides where the file is listed.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="files")
@@ -30,6 +29,13 @@ class File(models.Model):
     build_tag = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64, help_text="Also the key of its bytes in storage.")
     size = models.BigIntegerField(help_text="Bytes.")
+    source_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Of the sdist that it was built from; empty: it is not known.",
+    )
     requires_python = models.CharField(max_length=255, blank=True)
     metadata_sha256 = models.CharField(max_length=64)
     metadata = models.BinaryField(help_text="METADATA as it stands in the wheel (PEP 658).")

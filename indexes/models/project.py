@@ -31,6 +31,11 @@ class Project(models.Model):
         default=ProjectStatus.ACTIVE.value,
     )
     status_reason = models.TextField(blank=True)
+    was_quarantined = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Deleted upstream while it was quarantined there.",
+    )
     is_enrolled = models.BooleanField(
         default=False, help_text="Followed upstream and listed in our root page."
     )

@@ -9,11 +9,11 @@ from django.db import transaction
 from indexes.domain.changes import Change, SerialChanged, diff
 from indexes.domain.names import NormalizedName
 from indexes.models import File, Project
-from indexes.services.pages import render_pages, stale_pages
+from indexes.services.pages import repair_pages, stale_pages, stale_roots
 from indexes.services.refresh import refresh_project
-from indexes.services.standing import update_standings
+from indexes.services.standing import stale_standings, update_standings
 from indexes.services.state import read_state
-from indexes.storage import file_key, get_storage
+from indexes.storage import BytesMissing, file_key, get_storage
 from indexes.upstream import (
     NotModified,
     ProjectNotUpstream,
@@ -26,6 +26,7 @@ from indexes.upstream import (
 @dataclass(frozen=True, slots=True)
 class Difference:
     project: str
+    """Its name; empty for the indexes as a whole."""
     what: str
     """In words, for an operator."""
     can_repair: bool = True
@@ -36,7 +37,10 @@ class Difference:
 def compare_projects(
     *, names: Collection[NormalizedName] = (), upstream: Upstream | None = None
 ) -> Iterator[Difference]:
-    """What differs, of the projects named; of all enrolled and with files of ours without names."""
+    """What differs, of the projects named.
+
+    Without names of all that are enrolled or have files of ours, and of the roots.
+    """
     upstream = upstream or get_upstream()
     projects = Project.objects.filter(name__in=names)
     if not names:
@@ -45,6 +49,9 @@ def compare_projects(
         )
     for project in projects.distinct().order_by("name"):
         yield from _compare(project, upstream)
+    if not names:
+        for path in stale_roots():
+            yield Difference("", f"page {path} is not what the rows say")
 
 
 def known_among(*, names: Collection[NormalizedName]) -> set[str]:
@@ -65,12 +72,26 @@ def _compare(project: Project, upstream: Upstream) -> Iterator[Difference]:
         for change in diff(read_state(project), there):
             if not isinstance(change, SerialChanged):
                 yield Difference(project.name, f"upstream: {_described(change)}")
+    for file, standing in stale_standings(project=project):
+        what = f"{file.filename} is {standing}, and should be {file.standing}"
+        yield Difference(project.name, f"{what} ({file.standing_reason})".removesuffix(" ()"))
     for path in stale_pages(project=project):
         yield Difference(project.name, f"page {path} is not what the rows say")
+    for problem in _problems_in_storage(project):
+        yield Difference(project.name, problem, can_repair=False)
+
+
+def _problems_in_storage(project: Project) -> Iterator[str]:
+    """By size: whoever downloads compares the hash."""
     storage = get_storage()
-    for filename, sha256 in project.files.values_list("filename", "sha256"):
-        if not storage.exists(file_key(sha256)):
-            yield Difference(project.name, f"storage has no bytes of {filename}", can_repair=False)
+    for filename, sha256, size in project.files.values_list("filename", "sha256", "size"):
+        try:
+            found = storage.size(file_key(sha256))
+        except BytesMissing:
+            yield f"storage has no bytes of {filename}"
+        else:
+            if found != size:
+                yield f"storage has {found} bytes of {filename}, and should have {size}"
 
 
 def _described(change: Change) -> str:
@@ -85,4 +106,4 @@ def repair_project(*, name: NormalizedName, at: datetime, upstream: Upstream | N
     with transaction.atomic():
         locked = Project.objects.select_for_update().get(pk=project.pk)
         update_standings(project=locked)
-        render_pages(project=locked, at=at)
+        repair_pages(project=locked, at=at)

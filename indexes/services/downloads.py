@@ -1,5 +1,6 @@
 """What a client gets for the URL of a file of ours."""
 
+import json
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -9,6 +10,8 @@ from indexes.storage import file_key, get_storage
 
 # A redirect to storage may be kept half as long as the address it leads to is good for.
 URL_SECONDS = 3600
+CACHE_CONTROL = "public, max-age=31536000, immutable"
+"""Of a file, and of what is beside it: for a year."""
 
 
 class FileNotServed(IndexesError):
@@ -54,10 +57,10 @@ def find_metadata(*, sha256: str, filename: str) -> bytes:
     return bytes(metadata)
 
 
-def find_provenance(*, sha256: str, filename: str) -> dict[str, object]:
-    """The DSSE envelope of its in-toto statement; raises `FileNotServed`."""
+def find_provenance(*, sha256: str, filename: str) -> bytes:
+    """The DSSE envelope of its in-toto statement, in JSON; raises `FileNotServed`."""
     found = File.objects.downloadable().filter(filename=filename, sha256=sha256)
     provenance = found.values_list("provenance", flat=True).first()
     if provenance is None:
         raise FileNotServed(filename)
-    return dict(provenance)
+    return json.dumps(provenance, separators=(",", ":"), sort_keys=True).encode()

@@ -5,10 +5,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from enum import StrEnum
 from functools import partial
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -25,17 +26,24 @@ from indexes.domain.status import ProjectStatus
 from indexes.errors import IndexesError
 from indexes.models import CuratedIndex, File, Page, Project, UpstreamFile
 from indexes.services.curated import read_curated
-from indexes.services.downloads import FileNotServed, find_metadata, find_provenance
+from indexes.services.downloads import (
+    CACHE_CONTROL,
+    FileNotServed,
+    find_download,
+    find_metadata,
+    find_provenance,
+)
 from indexes.services.pages import (
     OVERLAY_ROOT,
     WHEELS_ROOT,
     overlay_path,
+    page_cache_control,
     page_forms,
     project_root_path,
     read_overlay,
     root_forms,
 )
-from indexes.storage import file_key, get_storage
+from indexes.storage import file_key
 from indexes.storage.s3 import s3_client
 from indexes.storage.site import BucketSite, FolderSite, Site, StaticObject
 
@@ -46,7 +54,6 @@ NAMES = {JSON: "index.json", HTML: "index.html"}
 # says which of its two types it gives.
 TYPES = {JSON: JSON, HTML: "text/html; charset=utf-8"}
 DEFAULT_INDEXES = (OVERLAY_ROOT, WHEELS_ROOT)
-IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 class UnknownIndex(IndexesError):
@@ -111,8 +118,9 @@ def export_index(*, site: Site, indexes: Iterable[str], files: Files = Files.COP
     file of ours is at its usual address, with `.metadata` and `.provenance`. What the manifest of
     the last export has unchanged is left alone; what is gone is deleted, and nothing that the
     manifest does not name. Files come before the pages that list them, pages before the roots,
-    and what is gone goes last, so that the site can be served meanwhile. Raises `UnknownIndex`,
-    `CannotLink`, `NotAnExport`, `StorageError`.
+    and what is gone goes last, so that the site can be served meanwhile. A page that changes while
+    this runs is left to the next export: the files that it lists now may not be there. Raises
+    `UnknownIndex`, `CannotLink`, `NotAnExport`, `StorageError`.
     """
     if files is Files.LINK and not isinstance(site, FolderSite):
         raise CannotLink
@@ -125,13 +133,13 @@ def export_index(*, site: Site, indexes: Iterable[str], files: Files = Files.COP
         # What is about to be written is named first, as of no known bytes: a run that dies
         # leaves nothing behind that the next does not write again or delete.
         _write_manifest(site, before | dict.fromkeys(changed, ""))
-    for key in changed:
-        site.write(wanted[key])
+    left = [key for key in changed if not site.write(wanted[key])]
     for key in gone:
         site.delete(key)
     if changed or gone:
-        _write_manifest(site, {key: given.digest for key, given in wanted.items()})
-    return Exported(len(changed), len(wanted) - len(changed), len(gone))
+        digests = {key: given.digest for key, given in wanted.items()}
+        _write_manifest(site, digests | dict.fromkeys(left, ""))
+    return Exported(len(changed) - len(left), len(wanted) - len(changed), len(gone))
 
 
 def _read_manifest(site: Site) -> dict[str, str]:
@@ -149,7 +157,7 @@ def _write_manifest(site: Site, digests: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A form of a page, and how to get its bytes; None when it has gone meanwhile."""
+    """A form of a page, and how to get its bytes as they are now; None when it has gone."""
 
     path: str
     """On the site, as in `/simple/name/`."""
@@ -234,6 +242,8 @@ def _dated_index(root: str, given: str) -> _Index | None:
         day = date.fromisoformat(given)
     except ValueError:
         return None
+    if day > timezone.now().astimezone(UTC).date():
+        return None
 
     def then(page: ProjectPage) -> ProjectPage | None:
         left = as_of(page, day)
@@ -313,24 +323,31 @@ def _made_root(root: str, names: Callable[[], list[NormalizedName]]) -> Iterator
 def _objects(indexes: Iterable[_Index], files: Files) -> Iterator[StaticObject]:
     """In the order in which they are to appear."""
     chosen = list(indexes)
+    # Looked at before the files: all that they list is among those.
+    pages = [*_sources(chosen, "pages"), *_sources(chosen, "roots")]
     yield from _file_objects({index.project for index in chosen}, files)
-    seconds = indexes_config().max_age
-    cache_control = f"public, max-age={seconds}, stale-while-revalidate={seconds}"
-    for part in ("pages", "roots"):
-        for index in chosen:
-            for source in getattr(index, part)():
-                yield from _page_objects(source, cache_control)
+    cache_control = page_cache_control()
+    for source in pages:
+        yield from _page_objects(source, cache_control)
+
+
+def _sources(indexes: Iterable[_Index], part: str) -> Iterator[_Source]:
+    return chain.from_iterable(getattr(index, part)() for index in indexes)
 
 
 def _page_objects(source: _Source, cache_control: str) -> Iterator[StaticObject]:
+    digest = source.etag.strip('"')
+
     def read(coding: Encoding) -> BinaryIO | None:
         body = source.read()
-        return None if body is None else BytesIO(encode(body, coding))
+        if body is None or hashlib.sha256(body).hexdigest() != digest:
+            return None
+        return BytesIO(encode(body, coding))
 
     for ending, coding in CODINGS.items():
         yield StaticObject(
             key=f"{source.path[1:]}{NAMES[source.media_type]}{ending}",
-            digest=source.etag.strip('"'),
+            digest=digest,
             content_type=TYPES[source.media_type],
             content_encoding="" if coding is Encoding.IDENTITY else coding.value,
             cache_control=cache_control,
@@ -350,12 +367,20 @@ def _file_objects(projects: set[NormalizedName | None], files: Files) -> Iterato
             key=f"files/{sha256}/{filename}",
             digest=sha256,
             content_type="application/octet-stream",
-            cache_control=IMMUTABLE,
-            read=partial(get_storage().open, file_key(sha256)),
+            cache_control=CACHE_CONTROL,
+            read=partial(_opened, filename, sha256),
             link_to=_place(config, sha256) if files is Files.LINK else None,
         )
-        yield _beside(filename, sha256, ".metadata", "text/plain; charset=utf-8", _metadata)
-        yield _beside(filename, sha256, ".provenance", "application/json", _provenance)
+        yield _beside(filename, sha256, ".metadata", "text/plain; charset=utf-8", find_metadata)
+        yield _beside(filename, sha256, ".provenance", "application/json", find_provenance)
+
+
+def _opened(filename: str, sha256: str) -> BinaryIO | None:
+    """None of a file that was quarantined meanwhile."""
+    try:
+        return find_download(sha256=sha256, filename=filename).open()
+    except FileNotServed:
+        return None
 
 
 def _place(config: IndexesConfig, sha256: str) -> Path:
@@ -365,11 +390,11 @@ def _place(config: IndexesConfig, sha256: str) -> Path:
 
 
 def _beside(
-    filename: str, sha256: str, ending: str, content_type: str, find: Callable[[str, str], bytes]
+    filename: str, sha256: str, ending: str, content_type: str, find: Callable[..., bytes]
 ) -> StaticObject:
     def read() -> BinaryIO | None:
         try:
-            return BytesIO(find(sha256, filename))
+            return BytesIO(find(sha256=sha256, filename=filename))
         except FileNotServed:
             return None
 
@@ -378,15 +403,6 @@ def _beside(
         # A file never changes, and what is beside it was made with it.
         digest=sha256,
         content_type=content_type,
-        cache_control=IMMUTABLE,
+        cache_control=CACHE_CONTROL,
         read=read,
     )
-
-
-def _metadata(sha256: str, filename: str) -> bytes:
-    return find_metadata(sha256=sha256, filename=filename)
-
-
-def _provenance(sha256: str, filename: str) -> bytes:
-    found = find_provenance(sha256=sha256, filename=filename)
-    return json.dumps(found, separators=(",", ":"), sort_keys=True).encode()

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
+from django.db import transaction
 from django.db.models import QuerySet
 from packaging.version import Version
 
+from indexes.conf import indexes_config
 from indexes.domain.encoding import encode
 from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import HTML, JSON, Encoding
@@ -29,6 +31,7 @@ from indexes.services.state import read_state
 
 OVERLAY_ROOT = "/simple/"
 WHEELS_ROOT = "/wheels/simple/"
+_ROOTS = (OVERLAY_ROOT, WHEELS_ROOT)
 _FIELDS = [
     "body",
     "gzip_body",
@@ -51,6 +54,12 @@ def wheels_path(name: str) -> str:
 def project_root_path(name: str) -> str:
     """Of the index that has this one project; its page is the overlay's."""
     return f"/projects/{name}/simple/"
+
+
+def page_cache_control() -> str:
+    """How old a page may be is how long a yank takes to be seen."""
+    seconds = indexes_config().max_age
+    return f"public, max-age={seconds}, stale-while-revalidate={seconds}"
 
 
 def file_url(sha256: str, filename: str) -> str:
@@ -90,12 +99,24 @@ def render_pages_of(*, projects: Iterable[Project], at: datetime) -> None:
         overlay_turned |= overlay_path(project.name) in turned
         wheels_turned |= wheels_path(project.name) in turned
     if overlay_turned:
-        _render_root(OVERLAY_ROOT, Project.objects.in_overlay(), at)
+        _render_root(OVERLAY_ROOT, at)
     if wheels_turned:
-        with_wheels = Project.objects.filter(
-            unverified_at=None, pk__in=File.objects.on_pages().values("project")
-        )
-        _render_root(WHEELS_ROOT, with_wheels, at)
+        _render_root(WHEELS_ROOT, at)
+
+
+def repair_pages(*, project: Project, at: datetime) -> None:
+    """`render_pages`, and believe of no page that its bytes are those of its ETag."""
+    Page.objects.filter(path__in=stale_pages(project=project)).delete()
+    render_pages(project=project, at=at)
+
+
+@transaction.atomic
+def repair_roots(*, at: datetime) -> None:
+    """The same of the roots."""
+    stale = stale_roots()
+    Page.objects.filter(path__in=stale).delete()
+    for path in stale:
+        _render_root(path, at)
 
 
 def unverified_since(project: Project) -> datetime | None:
@@ -111,6 +132,19 @@ def stale_pages(*, project: Project) -> list[str]:
     for path, media_type, body in pages.values_list("path", "media_type", "body"):
         stored[path][media_type] = bytes(body)
     return [path for path, forms in rendered.items() if stored[path] != forms]
+
+
+def stale_roots() -> list[str]:
+    """The same of the roots; one that was never stored lists nothing."""
+    return [path for path in _ROOTS if _is_stale_root(path)]
+
+
+def _is_stale_root(path: str) -> bool:
+    for media_type, body in root_forms(_root(path)).items():
+        shown = find_page(path=path, media_type=media_type, encoding=Encoding.IDENTITY)
+        if shown is None or shown.body != body:
+            return True
+    return False
 
 
 def _rendered(project: Project) -> dict[str, dict[str, bytes]]:
@@ -186,7 +220,16 @@ def root_forms(root: RootPage | None) -> dict[str, bytes]:
     return {} if root is None else {JSON: render_root_json(root), HTML: render_root_html(root)}
 
 
-def _render_root(path: str, projects: QuerySet[Project], at: datetime) -> None:
+def _root(path: str) -> RootPage:
+    projects = Project.objects.in_overlay()
+    if path == WHEELS_ROOT:
+        on_pages = File.objects.on_pages().values("project")
+        projects = Project.objects.filter(unverified_at=None, pk__in=on_pages)
+    names = projects.order_by("name").values_list("name", flat=True)
+    return RootPage(tuple(map(NormalizedName, names)))
+
+
+def _render_root(path: str, at: datetime) -> None:
     # Locked before the names are read, or of two projects that appear at once one is lost.
     if not Page.objects.select_for_update().filter(path=path).values_list("pk"):
         Page.objects.bulk_create(
@@ -194,8 +237,7 @@ def _render_root(path: str, projects: QuerySet[Project], at: datetime) -> None:
             ignore_conflicts=True,
         )
         list(Page.objects.select_for_update().filter(path=path).values_list("pk"))
-    names = projects.order_by("name").values_list("name", flat=True)
-    _store({path: root_forms(RootPage(tuple(map(NormalizedName, names))))}, at, None)
+    _store({path: root_forms(_root(path))}, at, None)
 
 
 def _store(
@@ -293,7 +335,7 @@ def find_page(*, path: str, media_type: str, encoding: Encoding) -> ServedPage |
     row = stored_page(path=path, media_type=media_type)
     found = row.values_list(*_COLUMNS[encoding], "etag", "unverified_since").first()
     if found is None:
-        is_root = path in {OVERLAY_ROOT, WHEELS_ROOT}
+        is_root = path in _ROOTS
         return served(root_forms(RootPage()), media_type, encoding=encoding) if is_root else None
     body, packed_etag, etag, since = found
     if packed_etag != etag:

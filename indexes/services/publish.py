@@ -82,6 +82,7 @@ def publish_file(
     wheel: Path,
     sha256: str,
     size: int,
+    source_sha256: str,
     requires_python: str,
     metadata: bytes,
     provenance: dict[str, Any],
@@ -90,8 +91,9 @@ def publish_file(
 ) -> File:
     """Keep the wheel's bytes, then list it, in that order: what a row names is always there.
 
-    A build that published before is given its file again, whatever else is said. Raises
-    `FilenameTaken`, `NotPublishable`, and `BytesDiffer` when the wheel is not what `sha256` says.
+    `source_sha256` is of the sdist, without which upstream the wheel is not listed. A build that
+    published before is given its file again, whatever else is said. Raises `FilenameTaken`,
+    `NotPublishable`, and `BytesDiffer` when the wheel is not what `sha256` says.
     """
     published = File.objects.filter(build_id=build_id).first()
     if published is not None:
@@ -110,6 +112,7 @@ def publish_file(
             build_tag=build_tag,
             sha256=sha256,
             size=size,
+            source_sha256=source_sha256,
             requires_python=requires_python,
             metadata_sha256=hashlib.sha256(metadata).hexdigest(),
             metadata=metadata,

@@ -2,7 +2,8 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from time import monotonic
 
 from django.db import transaction
 
@@ -57,6 +58,7 @@ def refresh_project(
     `UpstreamUnreachable`, `UpstreamInvalid` and `UpstreamDoubtful`; then what we knew stands.
     `is_forced` compares every row again, whatever ETag and digest say, and doubts nothing.
     """
+    began = monotonic()
     known = Project.objects.filter(name=name).first()
     etag = "" if known is None or is_forced else known.upstream_etag
     answer: Answer
@@ -68,8 +70,18 @@ def refresh_project(
             raise
         answer = None
     return follow_answer(
-        name=name, answer=answer, at=at, is_forced=is_forced, is_believed=is_forced
+        name=name,
+        answer=answer,
+        at=at,
+        written_at=_since(began, at),
+        is_forced=is_forced,
+        is_believed=is_forced,
     )
+
+
+def _since(began: float, at: datetime) -> datetime:
+    """The time now, when it was `at` at the monotonic second `began`."""
+    return at + timedelta(seconds=monotonic() - began)
 
 
 def follow_answer(
@@ -77,16 +89,17 @@ def follow_answer(
     name: NormalizedName,
     answer: Answer,
     at: datetime,
+    written_at: datetime,
     is_forced: bool = False,
     is_believed: bool = False,
     facts: ProjectFacts | None = None,
-    written_at: datetime | None = None,
 ) -> Project:
     """Make what upstream answered our state: rows, standings and pages in one transaction.
 
-    `at` is when it was asked, `written_at` the time now. An answer that a broken cache would give
-    too (no such project; a page from before the one we know) changes nothing and raises
-    `UpstreamDoubtful`, until upstream has answered so for long enough (`Doubt`) or `is_believed`.
+    `at` is when it was asked, `written_at` the time now, which the pages bear: a mirror that has
+    seen a later one would not ask for them. An answer that a broken cache would give too (no such
+    project; a page from before the one we know) changes nothing and raises `UpstreamDoubtful`,
+    until upstream has answered so for long enough (`Doubt`) or `is_believed`.
     """
     with transaction.atomic():
         project, _ = Project.objects.select_for_update().get_or_create(
@@ -97,7 +110,7 @@ def follow_answer(
             return project
         doubt = None if is_believed else _doubt(project, answer)
         if doubt is None or _is_settled(project, doubt, at):
-            _follow(project, answer, at, is_forced=is_forced, written_at=written_at or at)
+            _follow(project, answer, at, is_forced=is_forced, written_at=written_at)
             if facts is not None:
                 _follow_facts(project, facts)
             return project
@@ -133,24 +146,24 @@ def _follow(
     was_unverified, project.unverified_at = project.unverified_at is not None, None
     project.doubt, project.doubted_at = "", None
     digest = answer.digest if isinstance(answer, UpstreamPage) else ""
-    is_same = isinstance(answer, NotModified) or bool(digest and digest == project.upstream_digest)
-    if is_same and not is_forced:
+    is_same = bool(digest) and digest == project.upstream_digest
+    if isinstance(answer, NotModified) or (is_same and not is_forced):
         project.save(update_fields=["verified_at", "unverified_at", "doubt", "doubted_at"])
         if was_unverified:
-            render_pages(project=project, at=at)
+            render_pages(project=project, at=written_at)
             signals.project_verified.send(Project, project=project)
         return
-    after = answer.page if isinstance(answer, UpstreamPage) else None
+    after = None if answer is None else answer.page
     before, status = read_state(project), ProjectStatus(project.status)
     project.upstream_digest = digest
-    project.upstream_etag = answer.etag if isinstance(answer, UpstreamPage) else ""
+    project.upstream_etag = "" if answer is None else answer.etag
     changes = diff(before, after)
     write_state(project, after, changes)
     if changes:
         project.changed_at = at
     project.save()
     update_standings(project=project)
-    render_pages(project=project, at=at)
+    render_pages(project=project, at=written_at)
     if was_unverified:
         signals.project_verified.send(Project, project=project)
     if changes:
@@ -201,16 +214,18 @@ class Refreshed:
 
 def refresh_enrolled(*, at: datetime, upstream: Upstream | None = None) -> Refreshed:
     """Refresh every enrolled project; one that fails is logged and does not hold up the rest."""
+    began = monotonic()
     upstream = upstream or get_upstream()
     checked, changed, failed = 0, [], []
     for name in list(Project.objects.enrolled().values_list("name", flat=True)):
+        asked_at = _since(began, at)
         try:
-            project = refresh_project(name=NormalizedName(name), at=at, upstream=upstream)
+            project = refresh_project(name=NormalizedName(name), at=asked_at, upstream=upstream)
         except UpstreamError as error:
             log.warning("%s", error)
             failed.append((name, error))
         else:
             checked += 1
-            if project.changed_at == at:
+            if project.changed_at == asked_at:
                 changed.append(name)
     return Refreshed(checked, tuple(changed), tuple(failed))

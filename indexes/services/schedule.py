@@ -24,6 +24,7 @@ from indexes.domain.schedule import (
     stretch,
 )
 from indexes.models import Project, Watch, WatchState
+from indexes.services.clock import is_ahead, mend_times
 from indexes.upstream import UpstreamError, UpstreamUnreachable
 
 KEEP_SECONDS = 60.0
@@ -158,17 +159,16 @@ def _stretch() -> float:
 
 
 def _note_strain(claim: Claim, error: UpstreamError | None, at: datetime) -> None:
-    if not isinstance(error, UpstreamUnreachable):
-        # Mostly it is not strained, and nobody's row is to be waited for.
-        WatchState.objects.filter(id=1, strained_at__lt=claim.at).update(
-            strain=0, strained_at=None, resumes_at=None
+    if isinstance(error, UpstreamUnreachable):
+        state = _locked_state(at)
+        budget = _budget(state).strained(
+            asked_at=claim.at, at=at, told=error.retry_after, is_limit=error.is_limit
         )
-        return
-    state = _locked_state(at)
-    budget = _budget(state).strained(
-        asked_at=claim.at, at=at, told=error.retry_after, is_limit=error.is_limit
-    )
-    _keep_budget(state, budget)
+        _keep_budget(state, budget)
+    # Mostly it is not strained, and nobody's row is to be waited for.
+    elif WatchState.objects.filter(id=1, strained_at__lt=claim.at).exists():
+        state = _locked_state(at)
+        _keep_budget(state, _budget(state).relieved(asked_at=claim.at))
 
 
 def _locked_state(at: datetime) -> WatchState:
@@ -200,6 +200,8 @@ def keep_schedule(*, at: datetime) -> None:
     Of all hosts one does it, each `KEEP_SECONDS`.
     """
     state = _locked_state(at)
+    if is_ahead(state.kept_at, at=at):
+        mend_times(state=state, at=at)
     if state.kept_at is not None and seconds_between(state.kept_at, at) < KEEP_SECONDS:
         return
     pace = watch_pace()
@@ -214,7 +216,7 @@ def keep_schedule(*, at: datetime) -> None:
     )
     demand = Watch.objects.aggregate(demand=Sum(1.0 / F("interval_seconds"), default=0.0))["demand"]
     state.stretch, state.kept_at = stretch(demand=demand, pace=pace), at
-    state.save(update_fields=["stretch", "kept_at"])
+    state.save()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -84,21 +85,29 @@ def update_standings(*, project: Project) -> int:
 
     The caller holds the project's row, and renders the pages.
     """
-    files = list(File.objects.filter(project=project).defer("metadata", "provenance"))
-    releases = _releases(project, {file.version for file in files})
-    stood = [(file, file.standing) for file in files]
-    changed = [(file, was) for file, was in stood if _set_standing(project, file, releases)]
+    changed = stale_standings(project=project)
     File.objects.bulk_update([file for file, _ in changed], ["standing", "standing_reason"])
     for file, before in changed:
         file.project = project
         signals.standing_changed.send(
             File,
             file=file,
-            before=Standing(before),
+            before=before,
             after=Standing(file.standing),
             reason=file.standing_reason,
         )
     return len(changed)
+
+
+def stale_standings(*, project: Project) -> list[tuple[File, Standing]]:
+    """Files of the project that do not stand where they should, and where they do.
+
+    Each is as it should be, and unsaved.
+    """
+    files = list(File.objects.filter(project=project).defer("metadata", "provenance"))
+    releases = _releases(project, {file.version for file in files})
+    stood = [(file, Standing(file.standing)) for file in files]
+    return [(file, was) for file, was in stood if _set_standing(project, file, releases)]
 
 
 def _by_project(files: QuerySet[File]) -> Iterator[tuple[Project, QuerySet[File]]]:
@@ -110,21 +119,42 @@ def _by_project(files: QuerySet[File]) -> Iterator[tuple[Project, QuerySet[File]
         yield project, File.objects.filter(pk__in=of_project)
 
 
-type _Releases = dict[str, tuple[UpstreamRelease, frozenset[Tag]]]
+@dataclass(frozen=True, slots=True)
+class _Release:
+    """What upstream says of a version, the tags that its wheels serve, and its sdists' hashes."""
+
+    said: UpstreamRelease
+    tags: frozenset[Tag]
+    sources: frozenset[str]
+
+    def has_source_of(self, file: File) -> bool:
+        """Whether it may be what the file was built from; a hash that is not said may be any."""
+        return not file.source_sha256 or bool({file.source_sha256, ""} & self.sources)
+
+
+type _Releases = dict[str, _Release]
 
 
 def _releases(project: Project, versions: set[str]) -> _Releases:
-    """Of each version, what upstream says of it and the tags that its wheels there serve."""
+    """Of each version."""
     rows: dict[str, list[tuple[FileKind, bool, str]]] = defaultdict(list)
     tags: dict[str, set[Tag]] = defaultdict(set)
+    sources: dict[str, set[str]] = defaultdict(set)
     upstream = UpstreamFile.objects.filter(project=project, version__in=versions)
-    for filename, version, kind, is_yanked, reason in upstream.values_list(
-        "filename", "version", "kind", "is_yanked", "yanked_reason"
+    for filename, version, kind, sha256, is_yanked, reason in upstream.values_list(
+        "filename", "version", "kind", "sha256", "is_yanked", "yanked_reason"
     ):
         rows[version].append((FileKind(kind), is_yanked, reason))
         if not is_yanked:
             tags[version] |= parse_filename(filename, NormalizedName(project.name)).tags
-    return {version: (release_of(rows[version]), frozenset(tags[version])) for version in versions}
+        if kind == FileKind.SDIST:
+            sources[version].add(sha256)
+    return {
+        version: _Release(
+            release_of(rows[version]), frozenset(tags[version]), frozenset(sources[version])
+        )
+        for version in versions
+    }
 
 
 def overtaken_files(*, project: Project) -> list[File]:
@@ -132,25 +162,29 @@ def overtaken_files(*, project: Project) -> list[File]:
     superseded = File.objects.filter(project=project, standing=Standing.SUPERSEDED)
     files = list(superseded.defer("metadata", "provenance").order_by("filename"))
     releases = _releases(project, {file.version for file in files}) if files else {}
-    alone = {version: (release, frozenset[Tag]()) for version, (release, _) in releases.items()}
+    alone = {
+        version: replace(release, tags=frozenset[Tag]()) for version, release in releases.items()
+    }
     for file in files:
         _set_standing(project, file, alone)
     return files
 
 
 def _set_standing(project: Project, file: File, releases: _Releases) -> bool:
-    release, tags = releases[file.version]
+    release = releases[file.version]
     standing, reason = standing_of(
         Decision(file.decision) if file.decision else None,
         decision_reason=file.decision_reason,
         withheld=file.withheld,
-        upstream_is_there=release.is_there,
-        upstream_yanked=release.is_yanked,
-        upstream_reason=release.yanked_reason,
+        upstream_is_there=release.said.is_there,
+        source_is_there=release.has_source_of(file),
+        upstream_yanked=release.said.is_yanked,
+        upstream_reason=release.said.yanked_reason,
         project_status=ProjectStatus(project.status),
         status_reason=project.status_reason,
+        was_quarantined=project.was_quarantined,
         is_superseded=is_superseded(
-            parse_filename(file.filename, NormalizedName(project.name)).tags, tags
+            parse_filename(file.filename, NormalizedName(project.name)).tags, release.tags
         ),
     )
     is_changed = (file.standing, file.standing_reason) != (standing, reason)

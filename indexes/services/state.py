@@ -51,6 +51,8 @@ def read_state(project: Project) -> ProjectPage | None:
 
 def write_state(project: Project, after: ProjectPage | None, changes: Iterable[Change]) -> None:
     """Make our rows say `after`, touching what the changes name. `project` is not saved here."""
+    is_quarantined = project.status == ProjectStatus.QUARANTINED
+    project.was_quarantined = after is None and (is_quarantined or project.was_quarantined)
     if after is None:
         project.status = ProjectStatus.DELETED
         project.status_reason = ""

@@ -43,7 +43,7 @@ class StaticObject:
     content_type: str
     cache_control: str
     read: Callable[[], BinaryIO | None]
-    """None when it has gone meanwhile. The caller closes."""
+    """None when it is not to be had any more. The caller closes."""
     content_encoding: str = ""
     link_to: Path | None = None
     """A file that a folder may have a symbolic link to, instead of a copy."""
@@ -57,7 +57,8 @@ class Site(Protocol):
 
     def write_manifest(self, content: bytes) -> None: ...
 
-    def write(self, given: StaticObject) -> None: ...
+    def write(self, given: StaticObject) -> bool:
+        """False when there was nothing to read; then what was there stays."""
 
     def delete(self, key: str) -> None:
         """Does nothing when there is nothing."""
@@ -80,14 +81,16 @@ class FolderSite:
     def write_manifest(self, content: bytes) -> None:
         self._replace(MANIFEST, BytesIO(content))
 
-    def write(self, given: StaticObject) -> None:
+    def write(self, given: StaticObject) -> bool:
         if given.link_to is not None:
             self._link(given.key, given.link_to)
-            return
+            return True
         content = given.read()
-        if content is not None:
-            with content:
-                self._replace(given.key, content)
+        if content is None:
+            return False
+        with content:
+            self._replace(given.key, content)
+        return True
 
     def _replace(self, key: str, content: BinaryIO) -> None:
         fresh = self._fresh(key)
@@ -143,17 +146,19 @@ class BucketSite:
     def write_manifest(self, content: bytes) -> None:
         self._put(MANIFEST, BytesIO(content), "application/json", "no-store", "")
 
-    def write(self, given: StaticObject) -> None:
+    def write(self, given: StaticObject) -> bool:
         content = given.read()
-        if content is not None:
-            with content:
-                self._put(
-                    given.key,
-                    content,
-                    given.content_type,
-                    given.cache_control,
-                    given.content_encoding,
-                )
+        if content is None:
+            return False
+        with content:
+            self._put(
+                given.key,
+                content,
+                given.content_type,
+                given.cache_control,
+                given.content_encoding,
+            )
+        return True
 
     def _put(
         self,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from xml.parsers.expat import ExpatError
 
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
+from indexes.domain.simple import parse_serial
 from indexes.upstream.base import UpstreamInvalid
 from indexes.upstream.exchange import Ask, Exchange, Patience
 
@@ -35,24 +36,25 @@ class Changelog:
 
     def last_serial(self) -> int:
         """Raises `UpstreamUnreachable`, `UpstreamInvalid`."""
-        answer = self._call("changelog_last_serial")
-        if not isinstance(answer, int):
+        serial = parse_serial(self._call("changelog_last_serial"))
+        if serial is None:
             raise UpstreamInvalid(WHAT, "its last serial is no number")
-        return answer
+        return serial
 
     def since(self, serial: int) -> tuple[Event, ...]:
         """What came after the serial, oldest first. Raises as `last_serial` does."""
         answer = self._call("changelog_since_serial", serial)
         try:
             # Each is (name, version, seconds since 1970, action, serial).
-            events = {(str(name), int(number)) for name, _, _, _, number in answer}
+            events = {(str(name), parse_serial(number)) for name, _, _, _, number in answer}
         except (TypeError, ValueError) as error:
             raise UpstreamInvalid(WHAT, "it is no list of events") from error
-        return tuple(
-            Event(name, number)
-            for written, number in sorted(events, key=lambda event: event[1])
-            if (name := _parsed(written)) is not None
+        found = (
+            Event(name, serial)
+            for written, serial in events
+            if serial is not None and (name := _parsed(written)) is not None
         )
+        return tuple(sorted(found, key=lambda event: event.serial))
 
     def _call(self, method: str, *arguments: int) -> Any:
         answered = self._exchange.answer(
@@ -69,7 +71,7 @@ class Changelog:
             raise UpstreamInvalid(WHAT, "it is not there")
         try:
             (value,), _ = xmlrpc.client.loads(answered.body)
-        except (xmlrpc.client.Error, ExpatError, ValueError, TypeError) as error:
+        except (xmlrpc.client.Error, ExpatError, ValueError, TypeError, LookupError) as error:
             raise UpstreamInvalid(WHAT, "it is no answer of XML-RPC") from error
         return value
 

@@ -63,7 +63,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """200, 304 or 404, and the body of a 200."""
+    """200, 304 or 404 (410 is the same to us), and the body of a 200."""
 
     status: int
     url: str
@@ -185,8 +185,12 @@ async def _answered(response: httpx.Response, ask: Ask) -> Answered:
     status = response.status_code
     if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise _Busy(status, _seconds(response.headers.get("Retry-After", "")))
+    if status == httpx.codes.GONE:
+        status = httpx.codes.NOT_FOUND
     if status not in {httpx.codes.OK, httpx.codes.NOT_MODIFIED, httpx.codes.NOT_FOUND}:
         raise UpstreamUnreachable(ask.what, f"HTTP {status}")
+    if status == httpx.codes.NOT_MODIFIED and "If-None-Match" not in ask.headers:
+        raise UpstreamInvalid(ask.what, "it says 304 to a request without a condition")
     return Answered(
         status=status,
         url=str(response.url),

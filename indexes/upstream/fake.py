@@ -62,11 +62,17 @@ class Fault(StrEnum):
     DRIP = "drip"
     """A byte now and then, of the headers too."""
     NOT_FOUND = "404"
+    GONE = "410"
+    NOT_MODIFIED = "304"
+    """Though nothing was asked on condition."""
 
     @property
     def is_answer(self) -> bool:
         """Whether something came, that is not what it should be."""
-        return self in {Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE, Fault.ENDLESS}
+        return self in {
+            *(Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE, Fault.ENDLESS),
+            Fault.NOT_MODIFIED,
+        }
 
 
 @dataclass
@@ -401,7 +407,7 @@ class FakeUpstream:
         fault = self.next_fault(path)
         if fault is None:
             return self.body(path)
-        if fault is Fault.NOT_FOUND:
+        if fault in {Fault.NOT_FOUND, Fault.GONE}:
             return None
         if fault.is_answer:
             raise UpstreamInvalid(what, fault)
@@ -487,8 +493,10 @@ class _Handler(BaseHTTPRequestHandler):
             case Fault.SLOW:
                 time.sleep(self.slow_seconds)
                 self._send(200, body, JSON)
-            case Fault.NOT_FOUND:
-                self._send(404, b"Not Found", "text/plain")
+            case Fault.NOT_FOUND | Fault.GONE:
+                self._send(int(fault), b"Not Found", "text/plain")
+            case Fault.NOT_MODIFIED:
+                self._send(304, b"", JSON)
             case Fault.ENDLESS:
                 self._send_endless(body)
             case Fault.DRIP:

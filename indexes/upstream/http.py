@@ -12,7 +12,7 @@ import ijson
 from indexes.domain.facts import ProjectFacts, parse_facts
 from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import ACCEPT, JSON
-from indexes.domain.simple import InvalidPage, parse_page
+from indexes.domain.simple import InvalidPage, parse_page, parse_serial
 from indexes.upstream.base import (
     NotModified,
     ProjectNotUpstream,
@@ -103,9 +103,10 @@ class HttpUpstream:
         try:
             # As a stream of items: all of them as one value would take hundreds of megabytes.
             serials = {
-                item["name"]: item["_last-serial"]
+                item["name"]: serial
                 for item in ijson.items(BytesIO(answered.body), "projects.item")
-                if item["name"] in names and isinstance(item.get("_last-serial"), int)
+                if item["name"] in names
+                and (serial := parse_serial(item.get("_last-serial"))) is not None
             }
         except (ijson.JSONError, LookupError, TypeError, AttributeError) as error:
             raise UpstreamInvalid(what, "it is no list of projects") from error

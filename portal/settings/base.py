@@ -67,6 +67,15 @@ def mailer_from(url: str) -> dict[str, Any]:
     }
 
 
+def index_from(url: str) -> str:
+    """The address of a simple index that everybody may read: pages and redirects show it."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        message = "AFFINEUR_UPSTREAM: is to be http: or https: and without a user or a password"
+        raise ValueError(message)
+    return url
+
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -332,7 +341,9 @@ DEFAULT_FROM_EMAIL = os.environ.get("AFFINEUR_EMAIL_FROM", "Affineur <affineur@l
 # Whether this deployment may use development sign-in and attest without an administrator.
 AFFINEUR_DEVELOPMENT = False
 # The simple index that we follow, with a trailing slash.
-AFFINEUR_UPSTREAM = os.environ.get("AFFINEUR_UPSTREAM", pypi_simple.PYPI_SIMPLE_ENDPOINT)
+AFFINEUR_UPSTREAM = index_from(
+    os.environ.get("AFFINEUR_UPSTREAM", pypi_simple.PYPI_SIMPLE_ENDPOINT)
+)
 # Sent upstream, so that its operators know whom to write to.
 AFFINEUR_CONTACT = os.environ.get("AFFINEUR_CONTACT", "")
 # Where people and builders reach this deployment, without a trailing slash.

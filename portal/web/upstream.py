@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from indexes.domain.latency import PERCENTILES
 from indexes.models import Project
 from indexes.services.verification import upstream_status
+from portal.web.text import without_controls
 
 PER_PAGE = 50
 LONGEST_QUERY = 100
@@ -22,7 +23,7 @@ LONGEST_QUERY = 100
 def show(request: HttpRequest) -> HttpResponse:
     """In all, and of each project: those not verified for longest first."""
     now = timezone.now()
-    query = request.GET.get("q", "").strip().lower()[:LONGEST_QUERY]
+    query = without_controls(request.GET.get("q", "")).strip().lower()[:LONGEST_QUERY]
     projects = Project.objects.enrolled().select_related("watch")
     if query:
         projects = projects.filter(name__contains=query)

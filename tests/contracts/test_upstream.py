@@ -144,7 +144,9 @@ def test_an_answer_that_does_not_come_whole_is_no_answer(subject, fault):
         subject.page()
 
 
-@pytest.mark.parametrize("fault", [Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE])
+@pytest.mark.parametrize(
+    "fault", [Fault.GARBAGE, Fault.WRONG_TYPE, Fault.TOO_LARGE, Fault.NOT_MODIFIED]
+)
 def test_an_answer_that_is_something_else_is_refused(subject, fault):
     subject.world.add_sdist("docopt", "0.6.2")
     subject.world.fail(fault)
@@ -230,9 +232,10 @@ def test_pauses_grow_between_tries():
     assert pauses == [0.5, 1.0, 2.0]
 
 
-def test_a_single_answer_that_a_project_is_unknown_is_passed_on(subject):
+@pytest.mark.parametrize("fault", [Fault.NOT_FOUND, Fault.GONE])
+def test_a_single_answer_that_a_project_is_unknown_is_passed_on(subject, fault):
     subject.world.add_sdist("docopt", "0.6.2")
-    subject.world.fail(Fault.NOT_FOUND)
+    subject.world.fail(fault)
     with pytest.raises(ProjectNotUpstream):
         subject.page()
     assert subject.page().page.versions == ("0.6.2",)
@@ -260,6 +263,13 @@ def test_the_root_tells_serials_of_the_projects_asked_for(subject):
     assert isinstance(found, RootSerials)
     assert found.serials == {"docopt": 2}
     assert subject.upstream.serials({"docopt"}, found.etag) == NotModified()
+
+
+@pytest.mark.parametrize("serial", [2**70, -1, True, "x"])
+def test_a_serial_in_the_root_that_makes_no_sense_is_left_out(http, serial):
+    http.world.add_sdist("docopt", "0.6.2")
+    http.world.set_serial("docopt", serial)
+    assert http.upstream.serials({"docopt"}).serials == {}
 
 
 def test_what_is_too_long_is_not_read_whole(http):
@@ -348,8 +358,31 @@ def test_the_changelog_names_what_changed_since(changelog):
     assert client.since(3) == ()
 
 
-def test_an_answer_that_is_no_changelog_is_refused(changelog):
+def answering(value):
+    """An answer of XML-RPC with that value."""
+    body = "<methodResponse><params><param><value>{}</value></param></params></methodResponse>"
+    return lambda _call: body.format(value).encode()
+
+
+def array(*values):
+    shown = "".join(f"<value>{value}</value>" for value in values)
+    return f"<array><data>{shown}</data></array>"
+
+
+@pytest.mark.parametrize("value", ["<struct><member><name>x</name></member></struct>", "</value>"])
+def test_an_answer_that_is_no_changelog_is_refused(changelog, value):
     world, client = changelog
-    world.changelog = lambda _call: b"<html>"
+    world.changelog = answering(value)
     with pytest.raises(UpstreamInvalid, match="no answer of XML-RPC"):
         client.last_serial()
+
+
+@pytest.mark.parametrize("value", [f"<int>{2**70}</int>", "<double>1e400</double>", "<nil/>"])
+def test_a_changelog_whose_serials_make_no_sense_is_refused(changelog, value):
+    world, client = changelog
+    world.changelog = answering(value)
+    with pytest.raises(UpstreamInvalid, match="no number"):
+        client.last_serial()
+    event = array("docopt", "", "<int>0</int>", "", value)
+    world.changelog = answering(array(event))
+    assert client.since(1) == ()

@@ -133,6 +133,7 @@ def publish(projects: int, count: int, first: int) -> list[float]:
                 wheel=wheel,
                 sha256=hashlib.sha256(content).hexdigest(),
                 size=len(content),
+                source_sha256="",
                 requires_python=">=3.8",
                 metadata=METADATA,
                 provenance={},

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from indexes import signals
+from indexes.domain.files import FileKind
 from indexes.domain.names import NormalizedName
 from indexes.models import File, Project
 from indexes.services.publish import publish_file
@@ -58,6 +59,7 @@ class Farm:
             "wheel": wheel,
             "sha256": hashlib.sha256(content).hexdigest(),
             "size": len(content),
+            "source_sha256": self._source(project, version),
             "requires_python": ">=3.8",
             "metadata": METADATA,
             "provenance": {"payload": "e30=", "signatures": []},
@@ -65,6 +67,10 @@ class Farm:
             "at": self.now,
         }
         return publish_file(**fields | changed)
+
+    def _source(self, project, version):
+        sdists = project.upstream_files.filter(version=version, kind=FileKind.SDIST)
+        return sdists.values_list("sha256", flat=True).first() or ""
 
 
 @pytest.fixture

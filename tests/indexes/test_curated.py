@@ -97,7 +97,9 @@ def test_a_page_comes_in_every_form(client, index, path, accept, content_type):
 def test_any_other_spelling_is_sent_to_the_normalised_one(client, index, written):
     response = client.get(ROOT + written)
     assert (response.status_code, response["Location"]) == (301, f"{ROOT}{NAME}/")
-    assert client.get(ROOT.rstrip("/"))["Location"] == ROOT
+    to_root = client.get(ROOT.rstrip("/"))
+    assert to_root["Location"] == ROOT
+    assert to_root["Cache-Control"] == response["Cache-Control"]
     assert client.get(f"{ROOT}-x-/").status_code == 404
 
 

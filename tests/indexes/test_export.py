@@ -15,9 +15,11 @@ from django.core.management import CommandError, call_command
 
 from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import HTML, JSON
-from indexes.models import File
+from indexes.domain.status import Decision
+from indexes.models import File, Page
 from indexes.services.curated import Terms, create_index
 from indexes.services.export import export_index, site_at
+from indexes.services.standing import decide
 from indexes.storage import site as sites
 from indexes.storage.site import MANIFEST, FolderSite
 from tests import servers
@@ -28,6 +30,7 @@ from tests.indexes.wheels import make_wheel, metadata_of
 
 pytestmark = pytest.mark.django_db
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx-export.conf"
+HIDDEN = Decision.WITHDRAWN
 ENDINGS = [f"index.{form}{coding}" for form in ("html", "json") for coding in ("", ".gz", ".zst")]
 OTHER_KINDS = [
     f"projects/{NAME}/simple",
@@ -111,7 +114,11 @@ def test_the_index_of_a_project_has_its_files_alone(folder, farm, ours, upstream
 
 
 @pytest.mark.parametrize(
-    "index", ["", "nothing", "projects/-x-/simple", "platforms/toaster/simple", "o/x/y/simple"]
+    "index",
+    [
+        *("", "nothing", "projects/-x-/simple", "platforms/toaster/simple", "o/x/y/simple"),
+        *("as-of/2026-02-30/simple", "as-of/9999-12-31/simple"),
+    ],
 )
 def test_what_is_no_index_is_said(folder, ours, index):
     with pytest.raises(CommandError, match="There is no index"):
@@ -199,6 +206,58 @@ def test_a_run_that_died_is_made_good(folder, farm, ours, monkeypatch, survived)
     run(folder)
     after = {path: file.read_bytes() for path, file in files_of(folder).items()}
     assert _unserialled(after) == _unserialled(before)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Have something happen while an export runs, before its first file is written."""
+
+    def happen(act):
+        write = FolderSite.write
+
+        def after_it(site, given):
+            monkeypatch.setattr(FolderSite, "write", write)
+            act()
+            return write(site, given)
+
+        monkeypatch.setattr(FolderSite, "write", after_it)
+
+    return happen
+
+
+def links_of(folder):
+    """What the pages name of ours, and what is there."""
+    pages = b"".join(page.read_bytes() for page in folder.rglob("index.html"))
+    named = {path.decode() for path in re.findall(rb'href="/(files/[^#"]+)', pages)}
+    return named, {str(path.relative_to(folder)) for path in folder.rglob("*.whl")}
+
+
+def test_what_is_published_meanwhile_is_listed_once_it_is_there(folder, farm, ours, meanwhile):
+    meanwhile(lambda: farm.publish("py3-none-any"))
+    for count in (1, 2):
+        run(folder)
+        named, there = links_of(folder)
+        assert named <= there
+        assert len(there) == count
+    assert len(named) == 2
+
+
+def test_what_is_quarantined_meanwhile_is_not_written(folder, farm, ours, meanwhile):
+    bad = Decision.QUARANTINED
+    meanwhile(lambda: decide(files=File.objects.all(), decision=bad, reason="x", at=farm.now))
+    run(folder)
+    assert links_of(folder)[1] == set()
+
+
+def test_a_page_that_changes_meanwhile_and_goes_back_is_written(folder, farm, ours, meanwhile):
+    """Also when it is gone in between, as of a project that has one wheel of ours."""
+    run(folder, "--index", "simple")
+    meanwhile(lambda: decide(files=File.objects.all(), decision=HIDDEN, reason="x", at=farm.now))
+    run(folder)
+    decide(files=File.objects.all(), decision=None, reason="", at=farm.now)
+    run(folder)
+    page = Page.objects.get(path=f"/wheels/simple/{NAME}/", media_type=JSON)
+    assert (folder / f"wheels/simple/{NAME}/index.json").read_bytes() == bytes(page.body)
 
 
 def _unserialled(contents):

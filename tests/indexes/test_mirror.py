@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from indexes.models import File, Page, Project, UpstreamFile
+from indexes.services.pages import OVERLAY_ROOT, WHEELS_ROOT
 from indexes.storage import file_key, get_storage
 from tests.indexes.conftest import NAME
 
@@ -59,6 +60,11 @@ def test_a_check_of_what_is_right_finds_nothing(served, ours):
     assert run("--check") == "0 differences, 0 projects repaired.\n"
 
 
+def test_a_site_without_wheels_of_ours_is_right_too(served, project):
+    run()
+    assert run("--check") == "0 differences, 0 projects repaired.\n"
+
+
 def test_a_check_names_what_differs_and_changes_nothing(served, ours):
     run()
     served.yank(NAME, "0.12.2", reason="broken")
@@ -78,6 +84,32 @@ def test_a_repair_mends_rows_and_pages(served, ours):
     Page.objects.filter(path="/simple/python-levenshtein/").delete()
     assert "1 projects repaired" in run("--repair")
     assert run("--check") == "0 differences, 0 projects repaired.\n"
+
+
+def test_whatever_is_not_as_it_should_be_is_said_and_mended(served, ours):
+    run()
+    File.objects.update(standing="yanked", standing_reason="once")
+    for path in (WHEELS_ROOT, f"/wheels/simple/{NAME}/"):
+        Page.objects.filter(path=path).update(body=b"rotten")
+    Page.objects.filter(path=OVERLAY_ROOT).delete()
+    printed = run("--repair")
+    for said in (
+        f"{NAME}: {ours.filename} is yanked, and should be listed\n",
+        f"{NAME}: page /wheels/simple/{NAME}/ is not",
+        "all: page /simple/ is not",
+        "all: page /wheels/simple/ is not",
+    ):
+        assert said in printed
+    assert run("--check") == "0 differences, 0 projects repaired.\n"
+    ours.refresh_from_db()
+    assert ours.standing == "listed"
+
+
+def test_bytes_that_are_cut_off_are_said(served, ours):
+    run()
+    File.objects.update(size=ours.size + 1)
+    said = f"storage has {ours.size} bytes of {ours.filename}, and should have {ours.size + 1}"
+    assert said in run_failing("--repair")
 
 
 def test_named_projects_alone_are_compared(served, ours, farm):

@@ -274,6 +274,13 @@ def test_head_of_a_file_has_its_length_and_no_bytes(client, ours, download):
     assert response["Accept-Ranges"] == "bytes"
 
 
+@pytest.mark.parametrize("header", ["bytes=0-1", "bytes=9999-"])
+def test_of_head_a_range_means_nothing(client, ours, download, header):
+    """RFC 9110, 14.2: for GET alone."""
+    response = client.head(download, headers={"range": header})
+    assert (response.status_code, response["Content-Length"]) == (200, str(ours.size))
+
+
 @pytest.mark.parametrize("header", ["bytes=2-4", "bytes=2-", "bytes=-3", "bytes=0-9999"])
 def test_a_range_of_a_file_is_sent(client, ours, download, header):
     whole = body_of(client.get(download))

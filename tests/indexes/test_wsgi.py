@@ -248,6 +248,17 @@ def test_a_day_that_comes_is_seen_after_a_second(thin, clock, ours, monkeypatch)
     assert call(thin, path)[0] == "200 OK"
 
 
+def test_another_time_of_upload_is_seen_after_a_second(thin, clock, farm, ours, upstream):
+    """HTML does not show it, and the page of a day goes by it."""
+    filename = "python_levenshtein-0.12.3.tar.gz"
+    for day, is_listed in ((1, True), (3, False)):
+        upstream.add_file(NAME, filename, b"x", uploaded_at=datetime(2026, 3, day, tzinfo=UTC))
+        farm.refresh()
+        clock.now += FRESH_SECONDS
+        page = call(thin, f"/as-of/2026-03-02/simple/{NAME}/")[2]
+        assert (filename.encode() in page) == is_listed
+
+
 def test_a_project_that_appears_is_seen_after_a_second(thin, clock, farm, upstream):
     assert call(thin, f"/simple/{NAME}/")[0] == "302 Found"
     assert NAME.encode() not in call(thin, "/simple/")[2]

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from indexes.domain.names import InvalidProjectName, NormalizedName, parse_project_name
 from indexes.services.compare import compare_projects, known_among, repair_project
+from indexes.services.pages import repair_roots
 from indexes.services.refresh import refresh_enrolled, refresh_project
 from indexes.upstream import UpstreamError
 
@@ -51,11 +52,15 @@ class Command(BaseCommand):
             )
         found = []
         for difference in compare_projects(names=names):
-            self.stdout.write(f"{difference.project}: {difference.what}")
+            self.stdout.write(f"{difference.project or 'all'}: {difference.what}")
             found.append(difference)
-        repaired = sorted({item.project for item in found if item.can_repair}) if is_repair else []
+        wanting = {item.project for item in found if item.can_repair} if is_repair else set()
+        repaired = sorted(wanting - {""})
         for name in repaired:
             repair_project(name=NormalizedName(name), at=timezone.now())
+        if wanting:
+            # Of themselves, or with the projects that they list.
+            repair_roots(at=timezone.now())
         left = [item for item in found if not (is_repair and item.can_repair)]
         if left:
             status = DIFFERENT if all(item.is_compared for item in left) else NOT_REACHED

@@ -12,6 +12,7 @@ from indexes.domain.simple import (
     ListedFile,
     ProjectPage,
     RootPage,
+    format_time,
     parse_json,
     render_html,
     render_json,
@@ -207,6 +208,18 @@ def test_an_empty_string_is_a_yank_without_a_reason():
     assert not read_file(yanked=False).is_yanked
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("2024-05-01T10:00:00", "2024-05-01T10:00:00.000000Z"),
+        ("2024-05-01T10:00:00.5+02:00", "2024-05-01T08:00:00.500000Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
+    ],
+)
+def test_a_time_is_shown_in_utc_with_all_its_digits(said, shown):
+    assert format_time(read_file(**{"upload-time": said}).uploaded_at) == shown
+
+
 def test_nulls_are_read_as_nothing_said():
     file = read_file(**dict.fromkeys(["size", "upload-time", "requires-python", "provenance"]))
     assert (file.size, file.uploaded_at, file.requires_python, file.provenance_url) == (
@@ -268,6 +281,9 @@ def test_the_old_key_of_metadata_is_read():
         page_of(size=True),
         page_of(**{"upload-time": "yesterday"}),
         page_of(**{"upload-time": 5}),
+        page_of(**{"upload-time": "0001-01-01T00:00:00+10:00"}),
+        page_of(**{"upload-time": "9999-12-31T23:59:59-10:00"}),
+        page_of(**{"upload-time": "9999-12-31T23:59:59Z"}),
         page_of(**{"requires-python": 3}),
     ],
 )

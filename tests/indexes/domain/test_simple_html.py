@@ -85,6 +85,9 @@ def test_a_quarantined_project_may_list_no_file() -> None:
         (page_with('<a href="x.tar.gz">x.tar.gz</a>').removesuffix("</html>"), "before its end"),
         (page_with('<a href="javascript:x">brie-1.0.tar.gz</a>'), "no address on the web"),
         (page_with('<a href="x">brie-1.0.tar.gz</a><a href="x">brie-1.0.tar.gz</a>'), "twice"),
+        (page_with("<![of old"), "no HTML"),
+        (page_with('<a href="x">brie-1.0.tar.gz</a>', '<base href="http://[x">'), "no HTML"),
+        (page_with(f'<a href="x" data-size="{"9" * 5_000}">brie-1.0.tar.gz</a>'), "no HTML"),
         (
             page_with(
                 '<a href="x">brie-1.0.tar.gz</a>',

@@ -1,6 +1,8 @@
+import itertools
 import json
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,11 +13,14 @@ from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import JSON
 from indexes.domain.status import ProjectStatus, Standing
 from indexes.models import File, Page, Project, UpstreamFile
-from indexes.services.pages import OVERLAY_ROOT, overlay_path, stale_pages, wheels_path
-from indexes.services.refresh import enrol_project, refresh_enrolled, refresh_project
+from indexes.services import refresh
+from indexes.services.pages import OVERLAY_ROOT, file_url, overlay_path, stale_pages, wheels_path
+from indexes.services.refresh import enrol_project, follow_answer, refresh_enrolled, refresh_project
+from indexes.services.standing import update_standings
 from indexes.services.state import read_state
 from indexes.signals import standing_changed
 from indexes.upstream import (
+    HttpUpstream,
     ProjectNotUpstream,
     UpstreamDoubtful,
     UpstreamInvalid,
@@ -210,6 +215,43 @@ def test_a_project_that_comes_back_is_listed_again(farm, ours, upstream):
     assert ours.filename in listed(overlay_path(NAME))
 
 
+OTHER = {"setup.py": "of somebody else"}
+
+
+def test_a_release_made_anew_upstream_is_not_the_one_that_ours_was_built_from(farm, ours, upstream):
+    upstream.remove_file(NAME, "0.12.2")
+    farm.refresh()
+    upstream.add_sdist(NAME, "0.12.2", files=OTHER)
+    farm.refresh()
+    assert standing_of(ours)[0] is Standing.WITHDRAWN
+    assert "source" in standing_of(ours)[1]
+    assert ours.filename not in listed(overlay_path(NAME))
+    upstream.add_sdist("python-Levenshtein", "0.12.2")
+    farm.refresh()
+    assert standing_of(ours) == (Standing.LISTED, "")
+
+
+def test_of_a_project_made_anew_by_somebody_else_ours_lists_nothing(farm, ours, upstream):
+    upstream.remove_project(NAME)
+    farm.confirm()
+    upstream.add_sdist(NAME, "0.12.2", files=OTHER)
+    farm.refresh()
+    assert page(wheels_path(NAME)) is None
+    assert list(listed(overlay_path(NAME))) == ["python_levenshtein-0.12.2.tar.gz"]
+
+
+def test_without_its_source_a_release_has_no_wheel_of_ours(farm, ours, upstream):
+    upstream.add_file(NAME, "python_levenshtein-0.12.2-cp39-cp39-win32.whl")
+    upstream.remove_file(NAME, "python_levenshtein-0.12.2.tar.gz")
+    farm.refresh()
+    assert standing_of(ours)[0] is Standing.WITHDRAWN
+
+
+def test_an_upstream_that_says_no_hashes_is_not_taken_for_another(ours, project):
+    project.upstream_files.update(sha256="")
+    assert update_standings(project=project) == 0
+
+
 def test_a_quarantined_project_offers_nothing(farm, ours, upstream):
     upstream.add_project(NAME, status="quarantined", reason="malware")
     farm.refresh()
@@ -217,6 +259,19 @@ def test_a_quarantined_project_offers_nothing(farm, ours, upstream):
     shown = page(overlay_path(NAME))
     assert shown["files"] == []
     assert shown["project-status"] == {"status": "quarantined", "reason": "malware"}
+
+
+def test_what_is_quarantined_and_then_deleted_stays_closed(client, farm, ours, upstream):
+    upstream.add_project(NAME, status="quarantined", reason="malware")
+    farm.refresh()
+    upstream.remove_project(NAME)
+    farm.confirm()
+    farm.refresh(is_forced=True)
+    assert standing_of(ours)[0] is Standing.QUARANTINED
+    assert client.get(file_url(ours.sha256, ours.filename)).status_code == 404
+    upstream.add_sdist("python-Levenshtein", "0.12.2")
+    farm.refresh()
+    assert standing_of(ours) == (Standing.LISTED, "")
 
 
 def test_a_cleared_project_offers_all_again(farm, ours, upstream):
@@ -260,6 +315,17 @@ def test_one_answer_that_a_project_is_gone_deletes_nothing(farm, ours, upstream)
     with pytest.raises(UpstreamDoubtful):
         farm.refresh()
     assert Project.objects.get().status == ProjectStatus.ACTIVE
+
+
+def test_unchanged_is_no_answer_to_who_asks_for_all_of_it(farm, ours, upstream):
+    with upstream.serve() as url:
+        client = HttpUpstream(url)
+        upstream.fail(Fault.NOT_MODIFIED)
+        with pytest.raises(UpstreamInvalid, match="without a condition"):
+            refresh_project(name=NAME, at=farm.now, upstream=client, is_forced=True)
+        client.close()
+    assert Project.objects.get().status == ProjectStatus.ACTIVE
+    assert standing_of(ours) == (Standing.LISTED, "")
 
 
 def test_a_second_answer_at_once_confirms_nothing(farm, ours, upstream):
@@ -312,6 +378,31 @@ def test_an_answer_that_was_overtaken_is_ignored(ours, upstream):
     upstream.yank(NAME, "0.12.2")
     refresh_project(name=NAME, at=NOW, upstream=upstream)
     assert standing_of(ours) == (Standing.LISTED, "")
+
+
+def rendered_at(name=NAME):
+    return Page.objects.get(path=overlay_path(name), media_type=JSON).rendered_at
+
+
+def test_pages_bear_the_time_when_they_are_written(farm, project, upstream):
+    """Not that of the question: a mirror that has asked meanwhile would never ask for them."""
+    upstream.yank(NAME, "0.12.2")
+    asked_at, written_at = farm.now + timedelta(hours=1), farm.now + timedelta(hours=2)
+    answer = upstream.project_page(NAME)
+    project = follow_answer(name=NAME, answer=answer, at=asked_at, written_at=written_at)
+    assert (project.verified_at, rendered_at()) == (asked_at, written_at)
+
+
+def test_a_round_may_take_long(farm, upstream, monkeypatch):
+    for name in ("alpha", "beta"):
+        upstream.add_sdist(name, "1.0")
+        farm.enrol(NormalizedName(name))
+        upstream.yank(name, "1.0")
+    # Each look at the clock is a minute after the one before.
+    monkeypatch.setattr(refresh, "monotonic", partial(next, itertools.count(0, 60)))
+    done = refresh_enrolled(at=farm.now, upstream=upstream)
+    assert done.changed == ("alpha", "beta")
+    assert rendered_at("alpha") < Project.objects.get(name="beta").verified_at < rendered_at("beta")
 
 
 def test_a_receiver_that_fails_undoes_the_change(farm, ours, upstream):

@@ -190,6 +190,31 @@ def test_a_sweep_finds_rows_that_are_wrong(watched, clock):
     assert not Project.objects.get().upstream_files.filter(is_yanked=True).exists()
 
 
+def test_a_clock_that_was_ahead_holds_up_nothing(watched, farm, clock, upstream):
+    ahead = timedelta(days=30)
+    clock.round(ahead.total_seconds())
+    keep_schedule(at=farm.now)
+    assert claim_root(at=farm.now)
+    Page.objects.update(rendered_at=farm.now)
+    upstream.yank(NAME, "0.12.2", reason="broken")
+    farm.now -= ahead
+    for seconds in (1, 1):
+        keep_schedule(at=farm.now)
+        clock.round(seconds)
+    assert listed(overlay_path(NAME))[watched.filename]["yanked"] == "broken"
+    assert Project.objects.get().verified_at < farm.now + SECOND
+    assert not Page.objects.filter(rendered_at__gt=farm.now + SECOND).exists()
+    assert claim_root(at=farm.now)
+    assert due_in(farm) <= 900
+
+
+def test_clocks_of_hosts_that_differ_little_mend_nothing(watched, farm):
+    keep_schedule(at=farm.now + timedelta(minutes=4))
+    due_at = Watch.objects.get().due_at
+    keep_schedule(at=farm.now)
+    assert Watch.objects.get().due_at == due_at
+
+
 def test_a_project_that_is_gone_is_asked_for_soon_again(watched, farm, clock, upstream):
     upstream.remove_project(NAME)
     clock.round(900)

@@ -43,6 +43,13 @@ def test_each_project_is_shown(client: Client, farm: Farm):
     assert "No project that is followed has “nothing”" in shown(client, q="nothing")
 
 
+@pytest.mark.any_database
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize("query", ["x\0y", "%", "\x1b[31m", "x" * 10_000])
+def test_whatever_is_looked_for_is_answered(client: Client, query: str):
+    assert "No project" in shown(client, q=query)
+
+
 def test_what_is_wrong_is_said(client: Client, farm: Farm):
     now = timezone.now()
     Project.objects.update(is_enrolled=True, unverified_at=now)
