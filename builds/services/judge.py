@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +47,7 @@ from builds.services.staging import (
 )
 from builds.signals import builds_ended
 from indexes.models import Project
+from indexes.services.clock import since
 from indexes.services.publish import next_build_number, publish_file
 from indexes.storage import get_storage, staging_key
 
@@ -67,8 +69,10 @@ class _Sealed:
 def judge_attempt(*, attempt_id: UUID, at: datetime) -> None:
     """Publish the wheel that an attempt uploaded, or say why not; again, it changes nothing.
 
-    Raises `SigningKeyMissing` or `SigningKeyInvalid`, and leaves the build to be judged again.
+    What counts is whether it may be published when it is, not when the judgement began. Raises
+    `SigningKeyMissing` or `SigningKeyInvalid`, and leaves the build to be judged again.
     """
+    began = monotonic()
     attempt = (
         Attempt.objects.select_related("build__project")
         .filter(pk=attempt_id, state=AttemptState.JUDGING.value)
@@ -91,7 +95,7 @@ def judge_attempt(*, attempt_id: UUID, at: datetime) -> None:
                 at=at,
             )
             return
-        while not _publish(attempt, _seal(attempt, wheel, facts), facts, at):
+        while not _publish(attempt, _seal(attempt, wheel, facts), facts, since(began, at)):
             logger.info("attempt %s: its name was taken meanwhile; it gets the next", attempt_id)
 
 

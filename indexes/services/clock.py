@@ -1,10 +1,12 @@
-"""What a clock that was ahead for a while has left in rows: times that are yet to come.
+"""The time, where an act takes long, and where the clock was wrong.
 
-With them upstream would not be asked before those times, and no answer would be followed.
+What a clock that was ahead leaves in rows is times that are yet to come: upstream would not be
+asked before them, and no answer would be followed.
 """
 
 import logging
 from datetime import datetime, timedelta
+from time import monotonic
 
 from indexes.domain.schedule import LEASE_SECONDS
 from indexes.models import Page, Project, Watch, WatchState
@@ -13,6 +15,11 @@ log = logging.getLogger(__name__)
 
 SKEW_SECONDS = 300.0
 """By which clocks of several hosts may differ."""
+
+
+def since(began: float, at: datetime) -> datetime:
+    """The time now, when it was `at` at the monotonic second `began`."""
+    return at + timedelta(seconds=monotonic() - began)
 
 
 def is_ahead(time: datetime | None, *, at: datetime) -> bool:

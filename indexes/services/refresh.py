@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import monotonic
 
 from django.db import transaction
@@ -23,6 +23,7 @@ from indexes.domain.schedule import Doubt
 from indexes.domain.status import ProjectStatus
 from indexes.models import Project, Watch
 from indexes.services.announce import announce_changes, announce_facts
+from indexes.services.clock import since
 from indexes.services.latencies import count_latency
 from indexes.services.pages import render_pages
 from indexes.services.schedule import watch_pace
@@ -73,15 +74,10 @@ def refresh_project(
         name=name,
         answer=answer,
         at=at,
-        written_at=_since(began, at),
+        written_at=since(began, at),
         is_forced=is_forced,
         is_believed=is_forced,
     )
-
-
-def _since(began: float, at: datetime) -> datetime:
-    """The time now, when it was `at` at the monotonic second `began`."""
-    return at + timedelta(seconds=monotonic() - began)
 
 
 def follow_answer(
@@ -218,7 +214,7 @@ def refresh_enrolled(*, at: datetime, upstream: Upstream | None = None) -> Refre
     upstream = upstream or get_upstream()
     checked, changed, failed = 0, [], []
     for name in list(Project.objects.enrolled().values_list("name", flat=True)):
-        asked_at = _since(began, at)
+        asked_at = since(began, at)
         try:
             project = refresh_project(name=NormalizedName(name), at=asked_at, upstream=upstream)
         except UpstreamError as error:

@@ -3,8 +3,10 @@
 import hashlib
 import io
 import json
+import time
 from base64 import b64decode
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,6 +29,7 @@ from builds.services.provenance import verify_published
 from builds.services.staging import STAGED
 from builds.signals import builds_ended
 from indexes.models import File
+from indexes.services import clock
 from indexes.storage import file_key, get_storage, staging_key
 from tests.builds.farm import (
     AT,
@@ -287,6 +290,19 @@ def test_the_permit_is_asked_for_once_more_before_publishing(job: Job, tmp_path:
     assert not File.objects.exists()
     assert (attempt.state, attempt.build.state) == (AttemptState.CANCELLED, BuildState.CANCELLED)
     assert attempt.build.outcome == Outcome.PERMIT_GONE
+
+
+def test_a_permit_that_ends_while_it_is_judged_lets_nothing_be_published(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_wheel(job, tmp_path)
+    Permit.objects.update(expires_at=AT + timedelta(seconds=60))
+    monkeypatch.setattr(clock, "monotonic", lambda: time.monotonic() + 61)
+
+    judge(job)
+
+    assert not File.objects.exists()
+    assert Build.objects.get().outcome == Outcome.PERMIT_GONE
 
 
 def test_a_revocation_while_it_is_judged_wins(job: Job, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from indexes.domain.names import NormalizedName
 from indexes.domain.negotiation import JSON
 from indexes.domain.status import ProjectStatus, Standing
 from indexes.models import File, Page, Project, UpstreamFile
-from indexes.services import refresh
+from indexes.services import clock, refresh
 from indexes.services.pages import OVERLAY_ROOT, file_url, overlay_path, stale_pages, wheels_path
 from indexes.services.refresh import enrol_project, follow_answer, refresh_enrolled, refresh_project
 from indexes.services.standing import update_standings
@@ -399,7 +399,9 @@ def test_a_round_may_take_long(farm, upstream, monkeypatch):
         farm.enrol(NormalizedName(name))
         upstream.yank(name, "1.0")
     # Each look at the clock is a minute after the one before.
-    monkeypatch.setattr(refresh, "monotonic", partial(next, itertools.count(0, 60)))
+    look = partial(next, itertools.count(0, 60))
+    monkeypatch.setattr(refresh, "monotonic", look)
+    monkeypatch.setattr(clock, "monotonic", look)
     done = refresh_enrolled(at=farm.now, upstream=upstream)
     assert done.changed == ("alpha", "beta")
     assert rendered_at("alpha") < Project.objects.get(name="beta").verified_at < rendered_at("beta")
