@@ -170,7 +170,7 @@ def request_status(request: Request) -> RequestStatus:
 
 def demand(project: Project) -> Demand:
     """The petitions of a project, in three queries; whoever asks twice is one person."""
-    petitions = Request.objects.filter(project=project, is_petition=True)
+    petitions = Request.objects.filter(project=project).petitions()
     wanted = petitions.order_by().values_list("specifiers").annotate(count=Count("pk"))
     reasons = petitions.exclude(reason="").order_by("-created_at", "pk")
     rows = list(petitions.order_by().values_list("user", "targets", "platform", "cost"))
