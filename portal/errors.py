@@ -811,8 +811,8 @@ class ReasonNeeded(PortalError):
     def __init__(self, filename: str, longest: int) -> None:
         self.filename = filename
         super().__init__(
-            f"{filename} was not yanked: say why, in at most {longest} characters. Installers show"
-            " the reason to people."
+            f"{filename} was not yanked: say why, in words of your own and at most {longest}"
+            " characters. Installers show the reason to people."
         )
 
 
