@@ -57,9 +57,9 @@ def test_an_empty_ledger_holds():
 @pytest.mark.parametrize("unsayable", [2**53, float("nan"), "\ud800"], ids=repr)
 def test_what_no_chain_could_take_is_not_written(unsayable):
     facts = {"number": unsayable}
-    with pytest.raises(ValueError, match="safe integer|not representable|non-UTF-8"):
+    with pytest.raises(ValueError, match=r"safe integer|not representable|non-UTF-8"):
         record(actor="maintainer", verb="tested", project="", facts=facts, at=AT)
-    with pytest.raises(ValueError, match="safe integer|not representable|non-UTF-8"):
+    with pytest.raises(ValueError, match=r"safe integer|not representable|non-UTF-8"):
         record_all(actor="indexes", verb="tested", acts=[("docopt", facts)], at=AT)
     assert not Entry.objects.exists()
 

@@ -1,6 +1,7 @@
 """The record as everybody may read it, and what a person may take home."""
 
 import json
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -106,6 +107,21 @@ def test_the_feed_is_atom(client: Client, farm: Farm, project):
     assert len({entry.findtext(f"{ATOM}id") for entry in entries}) == len(entries)
     assert "maintainer" not in response.content.decode()
     assert client.get(reverse("web:ledger-feed", args=["a b"])).status_code == 400
+
+
+def test_the_feed_takes_what_upstream_says(client: Client, farm: Farm):
+    facts = {"version": "1.0", "reason": "Broken\x0b, see \x1b[31mthe tracker\x1b[0m."}
+    record(actor="indexes", verb="release-yanked", project="docopt", facts=facts, at=timezone.now())
+    response = client.get(reverse("web:ledger-feed", args=["docopt"]))
+    [entry, *_] = ET.fromstring(response.content).findall(f"{ATOM}entry")  # noqa: S314  # our own
+    said = "By indexes; version: 1.0; reason: Broken, see the tracker."
+    assert entry.findtext(f"{ATOM}summary") == said
+
+
+def test_facts_are_told_in_words(client: Client, farm: Farm):
+    words = words_of(client.get(reverse("web:ledger", args=[farm.project.name])))
+    assert re.search(r"<dt>channels</dt>\s*<dd class=.break.>\s*build, publish\s", words)
+    assert "&#x27;" not in words
 
 
 def test_what_is_on_no_project_is_for_nobody_else(client: Client, farm: Farm):
