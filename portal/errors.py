@@ -786,8 +786,20 @@ class InvitationOver(PortalError):
     def __init__(self, organisation: str) -> None:
         self.organisation = organisation
         super().__init__(
-            f"This invitation to {organisation} was answered, was taken back, or has run out. An"
-            " owner can invite you again."
+            f"This invitation to {organisation} was answered, was taken back, or has run out, or"
+            " who sent it is no owner there any more. An owner can invite you again."
+        )
+
+
+class TooManyInvitations(PortalError):
+    code = "too-many-invitations"
+
+    def __init__(self, organisation: str, most: int) -> None:
+        self.organisation = organisation
+        self.most = most
+        super().__init__(
+            f"Nobody was invited to {organisation}: you have sent {most} invitations within this"
+            " hour. Try again in an hour."
         )
 
 

@@ -24,6 +24,7 @@ from portal.errors import (
     MemberAlready,
     OrganisationTaken,
     PortalError,
+    TooManyInvitations,
     UnknownMember,
 )
 from portal.organisations.models import Invitation, Organisation
@@ -200,7 +201,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
             made = invite(
                 by=account(request), organisation=organisation, at=now, **form.cleaned_data
             )
-        except (UnknownMember, MemberAlready) as error:
+        except (UnknownMember, MemberAlready, TooManyInvitations) as error:
             form.add_error("whom", str(error))
         else:
             messages.success(request, f"{made.invited} is invited. It is their turn to accept.")
