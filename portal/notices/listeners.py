@@ -123,6 +123,7 @@ _TELLERS: Mapping[str, Callable[[Entry], None]] = {
     "request-made": _consent_asked,
 }
 _KINDS_OF_TOPICS: Mapping[Topic, Kind] = {
+    Topic.PROOF_LAPSING: Kind.PROOF_LAPSING,
     Topic.PROOF_LAPSED: Kind.PROOF_LAPSED,
     Topic.PROOF_RESTORED: Kind.PROOF_RESTORED,
     Topic.CONSENT_SUSPENDED: Kind.CONSENT_SUSPENDED,

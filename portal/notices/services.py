@@ -24,7 +24,7 @@ from portal.notices.kinds import Channel, Kind, Words, is_on_by_default, worded
 from portal.notices.mail import send_mail
 from portal.notices.models import Delivery, DeliveryState, Notice, Preference, Webhook
 from portal.notices.signing import new_secret, signature_headers
-from portal.ownership.owners import owners_of, proofs_that_count
+from portal.ownership.owners import owners_of
 
 TRIES = 9
 """Of a delivery, before it is given up: the last comes about thirty hours after the first."""
@@ -33,7 +33,6 @@ LONGEST_WAIT = timedelta(hours=12)
 TRY_TAKES_AT_MOST = timedelta(minutes=2)
 """A try that has not ended by then died with its worker."""
 WEBHOOKS_AT_MOST = 5
-LAPSES_WITHIN = timedelta(days=14)
 ROUND = 200
 """Deliveries that workers are woken for at once."""
 
@@ -232,26 +231,6 @@ def mark_read(*, person: User, at: datetime) -> None:
     """All that they were told until now."""
     Notice.objects.filter(person=person, is_shown=True, read_at=None, created_at__lte=at).update(
         read_at=at
-    )
-
-
-def remind_of_lapse(*, at: datetime) -> int:
-    """Tell of proofs that lapse within two weeks, each once; says of how many."""
-    lapsing = (
-        proofs_that_count(at=at)
-        .filter(expires_at__lte=at + LAPSES_WITHIN)
-        .select_related("user", "project")
-    )
-    return sum(
-        notify(
-            kind=Kind.PROOF_LAPSING,
-            project=proof.project,
-            about={"proof": str(proof.pk), "until": f"{proof.expires_at:%Y-%m-%d}"},
-            people=[proof.user],
-            event=f"{proof.pk} {proof.expires_at:%Y-%m-%d}",
-            at=at,
-        )
-        for proof in lapsing
     )
 
 

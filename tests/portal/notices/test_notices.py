@@ -33,7 +33,6 @@ from portal.notices.services import (
     mark_read,
     notify,
     preferences,
-    remind_of_lapse,
     replay_delivery,
     set_preferences,
     unsubscribe,
@@ -225,17 +224,6 @@ def test_a_yank_is_told_where_wheels_of_ours_are_touched(
     told = Notice.objects.get(person=stranger, kind="yank-mirrored")
     assert "broken metadata" in notices.words_of(told).body
     assert "yank-mirrored" in kinds_of(maintainer)
-
-
-def test_a_proof_about_to_lapse_is_told_once(docopt, proof, maintainer):
-    Proof.objects.update(expires_at=AT + timedelta(days=20))
-    assert remind_of_lapse(at=AT) == 0
-    near = AT + timedelta(days=7)
-    assert [remind_of_lapse(at=near) for _ in range(3)] == [1, 0, 0]
-    told = Notice.objects.get(person=maintainer)
-    assert "2026-03-21" in notices.words_of(told).body
-    Proof.objects.update(expires_at=near + timedelta(days=10))
-    assert remind_of_lapse(at=near) == 1
 
 
 def test_who_hears_of_an_objection_is_led_to_the_consent_that_it_is_about(
