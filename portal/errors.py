@@ -407,7 +407,7 @@ class ModificationNotAccepted(PortalError):
 
 
 class RefusalStands(PortalError):
-    """An owner said no, and not to ask again."""
+    """An owner said no, and not to ask again: who that is concerns co-owners alone."""
 
     code = "refusal-stands"
 
@@ -415,9 +415,9 @@ class RefusalStands(PortalError):
         self.project = project
         self.said_at = said_at
         super().__init__(
-            f"{username}, who owns {project}, said no on {said_at:%Y-%m-%d}, and not to be asked"
-            f" again: nothing of {project} is built here and no petition is taken. Only they can"
-            " take that back. Please do not press them."
+            f"{username or 'Somebody'}, who owns {project}, said no on {said_at:%Y-%m-%d}, and not"
+            f" to be asked again: nothing of {project} is built here and no petition is taken. Only"
+            " they can take that back. Please do not press them."
         )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Q
 from django.dispatch import receiver
 
 from builds.domain.states import BuildState
@@ -56,13 +55,14 @@ def _consent_revoked(entry: Entry) -> None:
     _tell_of_consent(Kind.CONSENT_REVOKED, entry, reason=entry.facts.get("reason", ""))
 
 
-def _tell_of_consent(kind: Kind, entry: Entry, **about: Any) -> None:
-    """Owners, who gave it, and who asked for wheels."""
-    project = _project(entry)
-    concerned = owners_of(project, at=entry.at) | User.objects.filter(is_active=True).filter(
-        Q(requests__project=project) | Q(consents=entry.facts["consent"])
-    )
-    _tell(kind, entry, project, concerned, {"consent": entry.facts["consent"], **about})
+def _tell_of_consent(kind: Kind, entry: Entry, **for_owners: Any) -> None:
+    """Owners and who gave it, with what is theirs to know; then who asked for wheels."""
+    project, about = _project(entry), {"consent": entry.facts["consent"]}
+    active = User.objects.filter(is_active=True)
+    owners = owners_of(project, at=entry.at) | active.filter(consents=entry.facts["consent"])
+    _tell(kind, entry, project, owners, about | for_owners)
+    # Nobody is told of one event twice.
+    _tell(kind, entry, project, active.filter(requests__project=project), about)
 
 
 def _build_ended(entry: Entry) -> None:

@@ -85,7 +85,7 @@ def make_request(
     names = [target.name for target in wanted_targets(targets)]
     project, is_fresh = _project(name, at=at)
     if refusal := _standing_refusal(project):
-        raise RefusalStands(project.name, refusal.user.username, refusal.said_at)
+        raise RefusalStands(project.name, "", refusal.said_at)
     with transaction.atomic():
         request, is_new = Request.objects.get_or_create(
             user=user,
