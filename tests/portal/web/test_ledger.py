@@ -18,6 +18,8 @@ from portal.ledger.models import Checkpoint
 from portal.ledger.services import record, seal
 from portal.ledger.verbs import VERBS
 from portal.notices.services import add_webhook
+from portal.organisations.services import create_organisation, invite
+from tests.portal.people import make_user
 from tests.portal.web.scenes import Farm
 from tests.portal.web.test_every_page import words_of
 
@@ -145,6 +147,10 @@ def test_a_person_takes_home_all_that_is_recorded_about_them(owner_client: Clien
         user=farm.owner, name="ci", scopes=["read"], expires_at=None, at=timezone.now()
     )
     hook = add_webhook(person=farm.owner, url="https://hook.example/", at=timezone.now())
+    ann = make_user("ann")
+    acme = create_organisation(user=ann, slug="acme", name="Acme", at=timezone.now())
+    for whom in (farm.owner, make_user("another-guest")):
+        invite(by=ann, organisation=acme, whom=whom.username, role="viewer", at=timezone.now())
     response = owner_client.get(reverse("web:export"))
     assert "attachment" in response.headers["Content-Disposition"]
     text = response.content.decode()
@@ -152,11 +158,14 @@ def test_a_person_takes_home_all_that_is_recorded_about_them(owner_client: Clien
     assert tables["accounts.User"][0]["username"] == "maintainer"
     assert [row["id"] for row in tables["consent.Consent"]] == [str(farm.consent.pk)]
     assert tables["requests.Request"][0]["reason"] == "Our image has no compiler."
-    assert {row["actor"] for row in tables["ledger.Entry"]} == {"maintainer"}
+    entries = tables["ledger.Entry"]
+    assert {row["actor"] for row in entries} == {"maintainer", "ann"}
+    assert [row["verb"] for row in entries if row["actor"] == "ann"] == ["member-invited"]
     assert "password" not in tables["accounts.User"][0]
     assert secret not in text
     assert hook.secret not in text
     assert "stranger" not in text
+    assert "another-guest" not in text
 
 
 def test_the_export_is_for_who_is_signed_in(client: Client, farm: Farm):
