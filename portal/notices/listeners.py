@@ -40,11 +40,19 @@ def ground_was_lost_or_found(announcement: Announcement, **_kwargs: Any) -> None
 
 
 def _consent_asked(entry: Entry) -> None:
+    """Once of each person who asks, however many wishes they have."""
     project = _project(entry)
     if live_consents(project, at=entry.at).exists():
         return
-    owners = owners_of(project, at=entry.at).exclude(username=entry.actor)
-    _tell(Kind.CONSENT_ASKED, entry, project, owners, {"request": entry.facts.get("request")})
+    asking = User.objects.get(username=entry.actor)
+    notify(
+        kind=Kind.CONSENT_ASKED,
+        project=project,
+        about={"request": entry.facts.get("request")},
+        people=owners_of(project, at=entry.at).exclude(pk=asking.pk),
+        event=f"petition of {asking.pk} for {project.pk}",
+        at=entry.at,
+    )
 
 
 def _consent_given(entry: Entry) -> None:

@@ -153,13 +153,19 @@ def test_what_did_not_happen_is_not_told(docopt, maintainer):
     assert not Delivery.objects.exists()
 
 
-def test_a_wish_without_consent_is_told_to_owners_and_not_to_who_wished(
+def test_a_wish_without_consent_is_told_to_owners_once_and_not_to_who_wished(
     docopt, proof, maintainer, stranger
 ):
-    build = make_request(
-        user=stranger, project_name="docopt", specifiers="", targets=[], reason="", at=AT
-    )
-    assert build.is_petition
+    for specifiers in ("", "==0.6.1", ">=0.6"):
+        wish = make_request(
+            user=stranger,
+            project_name="docopt",
+            specifiers=specifiers,
+            targets=[],
+            reason="",
+            at=AT,
+        )
+        assert wish.is_petition
     assert kinds_of(maintainer) == ["consent-asked"]
     assert kinds_of(stranger) == []
 
