@@ -87,6 +87,9 @@ def make_request(
     if refusal := _standing_refusal(project):
         raise RefusalStands(project.name, "", refusal.said_at)
     with transaction.atomic():
+        if organisation is not None:
+            # One wish after the other: each sees what those before it took of the quotas.
+            Organisation.objects.select_for_update(no_key=True).get(pk=organisation.pk)
         request, is_new = Request.objects.get_or_create(
             user=user,
             project=project,
