@@ -141,7 +141,9 @@ def _held(organisation: Organisation) -> Organisation:
 
 def _member(organisation: Organisation, username: str) -> Membership:
     members = organisation.memberships.select_related("user")
-    member = members.filter(user__username=username).first()
+    # PostgreSQL does not even compare with a NUL.
+    named = members.filter(user__username=username) if username.isprintable() else members.none()
+    member = named.first()
     if member is None:
         raise UnknownMember(organisation.slug, username)
     return member
