@@ -349,15 +349,18 @@ def wait_after(tries: int) -> timedelta:
 
 def _mail(delivery: Delivery, _at: datetime) -> _Ended:
     notice = delivery.notice
+    kind = Kind(notice.kind)
     address = mail_address(notice.person)
     if not address:
         return _Ended("They have confirmed no address.", is_final=True)
-    token = unsubscribe_token(notice.person, Kind(notice.kind))
+    if Channel.EMAIL not in _channels(kind, [notice.person_id])[notice.person_id]:
+        return _Ended("They ended this kind of e-mail meanwhile.", is_final=True)
+    token = unsubscribe_token(notice.person, kind)
     try:
         send_mail(
             address,
             words_of(notice),
-            kind=Kind(notice.kind),
+            kind=kind,
             link=f"{settings.AFFINEUR_PUBLIC_URL}{path_of(notice)}",
             unsubscribe=f"{settings.AFFINEUR_PUBLIC_URL}{reverse('web:unsubscribe', args=[token])}",
             message_id=delivery.pk.hex,

@@ -355,6 +355,15 @@ def test_unsubscribing_ends_that_kind_of_e_mail_and_nothing_else(docopt, maintai
     assert count_unread(maintainer) == 2
 
 
+def test_unsubscribing_ends_what_waits_to_be_mailed(docopt, maintainer, confirmed):
+    tell(docopt, maintainer)
+    unsubscribe(token=unsubscribe_token(maintainer, Kind.CONSENT_GIVEN))
+    [delivery] = deliveries(Channel.EMAIL)
+    deliver(delivery_id=delivery.pk, at=AT)
+    delivery.refresh_from_db()
+    assert (delivery.state, mail.outbox) == (DeliveryState.GIVEN_UP, [])
+
+
 @pytest.mark.parametrize(
     "change",
     [lambda t: t[:-1], lambda t: "x" + t, lambda _: "", str.upper],
