@@ -1,6 +1,5 @@
 """Organisations: members, the indexes that they curate, and the tokens that read them."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +55,7 @@ from portal.requests.quotas import usage_of
 from portal.web.ledger import whole
 from portal.web.people import account
 from portal.web.problems import explained
+from portal.web.tokens import TokenForm
 
 SHOWN = 50
 RECENT = 10
@@ -91,16 +91,6 @@ class InvitationForm(forms.Form):
 
 class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=ROLES)
-
-
-class TokenForm(forms.Form):
-    name = forms.CharField(label="Name", max_length=NAME_LENGTH, help_text="Such as: CI.")
-    days = forms.ChoiceField(
-        label="Ends",
-        choices=[("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year"), ("", "never")],
-        required=False,
-        initial="90",
-    )
 
 
 class TermsForm(forms.Form):
@@ -389,12 +379,11 @@ def tokens(request: HttpRequest, slug: str) -> HttpResponse:
     form = TokenForm(request.POST if request.method == "POST" else None)
     now, secret = timezone.now(), ""
     if request.method == "POST" and form.is_valid():
-        days = form.cleaned_data["days"]
         _, secret = issue_reader_token(
             by=user,
             organisation=organisation,
             name=form.cleaned_data["name"],
-            expires_at=now + timedelta(days=int(days)) if days else None,
+            expires_at=form.ends_at(now),
             at=now,
         )
         form = TokenForm()
