@@ -407,7 +407,7 @@ class ModificationNotAccepted(PortalError):
 
 
 class RefusalStands(PortalError):
-    """An owner said no, and not to ask again."""
+    """An owner said no, and not to ask again: who that is concerns co-owners alone."""
 
     code = "refusal-stands"
 
@@ -415,9 +415,9 @@ class RefusalStands(PortalError):
         self.project = project
         self.said_at = said_at
         super().__init__(
-            f"{username}, who owns {project}, said no on {said_at:%Y-%m-%d}, and not to be asked"
-            f" again: nothing of {project} is built here and no petition is taken. Only they can"
-            " take that back. Please do not press them."
+            f"{username or 'Somebody'}, who owns {project}, said no on {said_at:%Y-%m-%d}, and not"
+            f" to be asked again: nothing of {project} is built here and no petition is taken. Only"
+            " they can take that back. Please do not press them."
         )
 
 
@@ -786,8 +786,20 @@ class InvitationOver(PortalError):
     def __init__(self, organisation: str) -> None:
         self.organisation = organisation
         super().__init__(
-            f"This invitation to {organisation} was answered, was taken back, or has run out. An"
-            " owner can invite you again."
+            f"This invitation to {organisation} was answered, was taken back, or has run out, or"
+            " who sent it is no owner there any more. An owner can invite you again."
+        )
+
+
+class TooManyInvitations(PortalError):
+    code = "too-many-invitations"
+
+    def __init__(self, organisation: str, most: int) -> None:
+        self.organisation = organisation
+        self.most = most
+        super().__init__(
+            f"Nobody was invited to {organisation}: you have sent {most} invitations within this"
+            " hour. Try again in an hour."
         )
 
 
@@ -811,8 +823,8 @@ class ReasonNeeded(PortalError):
     def __init__(self, filename: str, longest: int) -> None:
         self.filename = filename
         super().__init__(
-            f"{filename} was not yanked: say why, in at most {longest} characters. Installers show"
-            " the reason to people."
+            f"{filename} was not yanked: say why, in words of your own and at most {longest}"
+            " characters. Installers show the reason to people."
         )
 
 

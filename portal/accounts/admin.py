@@ -21,6 +21,13 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at run ti
     list_filter = ["is_staff", "is_active", "signed_in_for_development"]
     readonly_fields = ["signed_in_for_development", "last_login", "date_joined"]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002  # Django's
+        """None: somebody else would get the username, and with it what the ledger has of it.
+
+        An account is closed by taking `is_active` from it.
+        """
+        return False
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A user of the development sign-in is given no power: the database refuses it too.
 

@@ -93,6 +93,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     # Later, or slower.
     "checked-just-now": HTTPStatus.TOO_MANY_REQUESTS,
     "link-sent-just-now": HTTPStatus.TOO_MANY_REQUESTS,
+    "too-many-invitations": HTTPStatus.TOO_MANY_REQUESTS,
     "too-many-lookups": HTTPStatus.TOO_MANY_REQUESTS,
     "too-many-reports": HTTPStatus.TOO_MANY_REQUESTS,
     # Upstream, storage, and whom we ask for evidence.

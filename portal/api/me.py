@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from portal.accounts.models import ApiToken
 from portal.accounts.scopes import Scope
 from portal.api.base import PERSONAL, ApiViewSet
-from portal.ownership.owners import proofs_that_count
+from portal.ownership.owners import projects_of
 
 
 class MeSerializer(serializers.Serializer[dict[str, Any]]):
@@ -34,8 +34,7 @@ class MeViewSet(ApiViewSet):
 
     @extend_schema(operation_id="me_retrieve", responses=MeSerializer)
     def list(self, request: Request) -> Response:
-        proofs = proofs_that_count(at=timezone.now()).filter(user=self.person)
-        names = proofs.order_by("project__name").values_list("project__name", flat=True).distinct()
+        names = projects_of(self.person, at=timezone.now()).values_list("name", flat=True)
         token = request.auth
         me = {
             "username": self.person.username,

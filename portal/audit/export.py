@@ -65,7 +65,7 @@ TABLES: Mapping[str, Table] = {
     "builds.RecipeEdit": Table(by_name=("by",)),
     "builds.LearntRule": Table(by_name=("by",)),
     "builds.Replay": Table(by_name=("by",)),
-    "ledger.Entry": Table(by_name=("actor", "facts__user")),
+    "ledger.Entry": Table(by_name=("actor", "facts__user", "facts__person", "facts__member")),
 }
 """By model. A model that points to a person is here or below: a test says so."""
 

@@ -1,6 +1,7 @@
 """How entries are chained. Pure: no database, no clock."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +42,14 @@ class Link:
         if self.salt:
             said["salt"] = self.salt
         return hashlib.sha256(rfc8785.dumps(said)).hexdigest()
+
+
+def verify_can_be_hashed(facts: Mapping[str, Any]) -> None:
+    """Raises `ValueError` for what RFC 8785 has no form for, such as integers beyond 2**53.
+
+    One such entry would keep all that come after it out of the chain.
+    """
+    rfc8785.dumps(dict(facts))
 
 
 @dataclass(frozen=True, slots=True)

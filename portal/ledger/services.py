@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from portal.ledger.chain import GENESIS, Broken, Link, broken_link
+from portal.ledger.chain import GENESIS, Broken, Link, broken_link, verify_can_be_hashed
 from portal.ledger.models import Entry, Head
 from portal.ledger.signals import recorded
 
@@ -19,8 +19,9 @@ def record(*, actor: str, verb: str, project: str, facts: dict[str, Any], at: da
     """Write an act into the transaction that is under way; it is chained when that commits.
 
     `verb` is a stable code of `portal.ledger.verbs`; `facts` is JSON; `project` is empty when the
-    act is on none.
+    act is on none. Raises `ValueError` for facts that no chain could take.
     """
+    verify_can_be_hashed(facts)
     entry = Entry.objects.create(actor=actor, verb=verb, project=project, facts=facts, at=at)
     recorded.send(Entry, entries=[entry])
     transaction.on_commit(seal, robust=True)
@@ -31,6 +32,8 @@ def record_all(
     *, actor: str, verb: str, acts: Sequence[tuple[str, Mapping[str, Any]]], at: datetime
 ) -> None:
     """Write one act on each (project, with its facts), as `record` does, in few queries."""
+    for _, facts in acts:
+        verify_can_be_hashed(facts)
     entries = Entry.objects.bulk_create(
         [
             Entry(actor=actor, verb=verb, project=project, facts=dict(facts), at=at)

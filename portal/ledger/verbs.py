@@ -93,7 +93,7 @@ VERBS: Mapping[str, Verb] = {
     "quotas-set": Verb("what an organisation may use was set"),
     "reader-token-issued": Verb("a token to read an organisation's indexes was made"),
     "reader-token-revoked": Verb("a token to read an organisation's indexes was revoked"),
-    "recipe-changed": Verb("the recipe was changed", ("version", "in_force", "text", "reason")),
+    "recipe-changed": Verb("the recipe was changed", ("version", "in_force", "reason")),
     "release-unyanked": Verb("upstream took a yank back", ("version",)),
     "release-yanked": Verb("upstream yanked a release", ("version", "reason")),
     "releases-added": Verb("upstream has new releases", ("versions",)),

@@ -25,15 +25,24 @@ def may_yank(*, user: User, project: Project, at: datetime) -> bool:
     return is_administrator(user) or has_proof(user=user, project=project, at=at) is not None
 
 
-@transaction.atomic
 def yank_file(*, user: User, file: File, reason: str, rebuild: bool, at: datetime) -> File:
     """Yank one wheel of ours (PEP 592): it is installed by nobody who does not name its version.
 
     With `rebuild`, its release is a gap for its target again, whose wheel gets the next build
-    tag. Raises `ProofNeeded`, `ReasonNeeded`, `NotYankable`.
+    tag. Raises `ProofNeeded`, `NotYankable`, and `ReasonNeeded`, also for moderators' words.
     """
-    file = _held(user, file, at)
     reason = reason.strip()
+    if reason.startswith(BY_MODERATORS):
+        raise ReasonNeeded(file.filename, REASON_LENGTH)
+    return yank_in_case(user=user, file=file, reason=reason, rebuild=rebuild, at=at)
+
+
+@transaction.atomic
+def yank_in_case(
+    *, user: User, file: File, reason: str, at: datetime, rebuild: bool = False
+) -> File:
+    """What `yank_file` does, with a reason that may begin with `BY_MODERATORS`."""
+    file = _held(user, file, at)
     if not reason or len(reason) > REASON_LENGTH:
         raise ReasonNeeded(file.filename, REASON_LENGTH)
     if file.decision:

@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.db.models import QuerySet
 
 from indexes.models import File, Project
 from portal.accounts.models import User
+from portal.budgets import is_within_budget
 from portal.consent.models import Consent
 from portal.errors import InvalidReport, TooManyReports
 from portal.ledger.services import record
@@ -26,8 +26,6 @@ REPORTABLE = (
 )
 """What people can report; the other kinds come from the machine and from staff."""
 TEXT_LENGTH = 4000
-WINDOW = 3600
-"""Seconds."""
 
 _SIGNER = Signer(salt="portal.moderation.report")
 
@@ -94,7 +92,15 @@ def report_something(
     if kind not in {each.value for each in REPORTABLE}:
         known = ", ".join(each.value for each in REPORTABLE)
         raise InvalidReport(what, f"say what kind it is, one of {known}.")
-    if not _is_within_budget(reported_by, at):
+    is_within = is_within_budget(
+        "reports",
+        by=reported_by,
+        each=settings.AFFINEUR_REPORTS_PER_HOUR,
+        visitors=settings.AFFINEUR_REPORTS_OF_VISITORS_PER_HOUR,
+        seconds=3600,
+        at=at,
+    )
+    if not is_within:
         raise TooManyReports(what, is_signed_in=reported_by is not None)
     return open_case(
         kind=CaseKind(kind),
@@ -152,16 +158,3 @@ def _columns(about: About) -> dict[str, File | Consent | User | None]:
         "consent": about if isinstance(about, Consent) else None,
         "account": about if isinstance(about, User) else None,
     }
-
-
-def _is_within_budget(by: User | None, at: datetime) -> bool:
-    key = f"reports:{by.pk if by else 'visitors'}:{int(at.timestamp()) // WINDOW}"
-    most: int = (
-        settings.AFFINEUR_REPORTS_PER_HOUR if by else settings.AFFINEUR_REPORTS_OF_VISITORS_PER_HOUR
-    )
-    cache.add(key, 0, timeout=2 * WINDOW)
-    try:
-        return cache.incr(key) <= most
-    except ValueError:
-        # It was thrown out of a full cache meanwhile: this one is the first again.
-        return most > 0

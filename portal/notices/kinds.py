@@ -157,13 +157,7 @@ _PHRASES: Mapping[Kind, tuple[str, str]] = {
             " still resolve, and nobody else is given them."
         ),
     ),
-    Kind.PROOF_LAPSING: (
-        "{project}: your proof lapses soon",
-        (
-            "That you own {project} is proven until {until}. It is your turn: prove it again before"
-            " that, or the consents that rest on it end."
-        ),
-    ),
+    Kind.PROOF_LAPSING: ("{project}: your proof is about to lapse", ""),
     Kind.PROOF_LAPSED: (
         "{project}: a proof no longer holds",
         "What proved an owner of {project} is not there any more.",

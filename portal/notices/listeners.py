@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Q
 from django.dispatch import receiver
 
 from builds.domain.states import BuildState
@@ -41,11 +40,19 @@ def ground_was_lost_or_found(announcement: Announcement, **_kwargs: Any) -> None
 
 
 def _consent_asked(entry: Entry) -> None:
+    """Once of each person who asks, however many wishes they have."""
     project = _project(entry)
     if live_consents(project, at=entry.at).exists():
         return
-    owners = owners_of(project, at=entry.at).exclude(username=entry.actor)
-    _tell(Kind.CONSENT_ASKED, entry, project, owners, {"request": entry.facts.get("request")})
+    asking = User.objects.get(username=entry.actor)
+    notify(
+        kind=Kind.CONSENT_ASKED,
+        project=project,
+        about={"request": entry.facts.get("request")},
+        people=owners_of(project, at=entry.at).exclude(pk=asking.pk),
+        event=f"petition of {asking.pk} for {project.pk}",
+        at=entry.at,
+    )
 
 
 def _consent_given(entry: Entry) -> None:
@@ -56,13 +63,14 @@ def _consent_revoked(entry: Entry) -> None:
     _tell_of_consent(Kind.CONSENT_REVOKED, entry, reason=entry.facts.get("reason", ""))
 
 
-def _tell_of_consent(kind: Kind, entry: Entry, **about: Any) -> None:
-    """Owners, who gave it, and who asked for wheels."""
-    project = _project(entry)
-    concerned = owners_of(project, at=entry.at) | User.objects.filter(is_active=True).filter(
-        Q(requests__project=project) | Q(consents=entry.facts["consent"])
-    )
-    _tell(kind, entry, project, concerned, {"consent": entry.facts["consent"], **about})
+def _tell_of_consent(kind: Kind, entry: Entry, **for_owners: Any) -> None:
+    """Owners and who gave it, with what is theirs to know; then who asked for wheels."""
+    project, about = _project(entry), {"consent": entry.facts["consent"]}
+    active = User.objects.filter(is_active=True)
+    owners = owners_of(project, at=entry.at) | active.filter(consents=entry.facts["consent"])
+    _tell(kind, entry, project, owners, about | for_owners)
+    # Nobody is told of one event twice.
+    _tell(kind, entry, project, active.filter(requests__project=project), about)
 
 
 def _build_ended(entry: Entry) -> None:
@@ -123,6 +131,7 @@ _TELLERS: Mapping[str, Callable[[Entry], None]] = {
     "request-made": _consent_asked,
 }
 _KINDS_OF_TOPICS: Mapping[Topic, Kind] = {
+    Topic.PROOF_LAPSING: Kind.PROOF_LAPSING,
     Topic.PROOF_LAPSED: Kind.PROOF_LAPSED,
     Topic.PROOF_RESTORED: Kind.PROOF_RESTORED,
     Topic.CONSENT_SUSPENDED: Kind.CONSENT_SUSPENDED,

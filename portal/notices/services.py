@@ -24,7 +24,7 @@ from portal.notices.kinds import Channel, Kind, Words, is_on_by_default, worded
 from portal.notices.mail import send_mail
 from portal.notices.models import Delivery, DeliveryState, Notice, Preference, Webhook
 from portal.notices.signing import new_secret, signature_headers
-from portal.ownership.owners import owners_of, proofs_that_count
+from portal.ownership.owners import owners_of
 
 TRIES = 9
 """Of a delivery, before it is given up: the last comes about thirty hours after the first."""
@@ -33,7 +33,6 @@ LONGEST_WAIT = timedelta(hours=12)
 TRY_TAKES_AT_MOST = timedelta(minutes=2)
 """A try that has not ended by then died with its worker."""
 WEBHOOKS_AT_MOST = 5
-LAPSES_WITHIN = timedelta(days=14)
 ROUND = 200
 """Deliveries that workers are woken for at once."""
 
@@ -235,26 +234,6 @@ def mark_read(*, person: User, at: datetime) -> None:
     )
 
 
-def remind_of_lapse(*, at: datetime) -> int:
-    """Tell of proofs that lapse within two weeks, each once; says of how many."""
-    lapsing = (
-        proofs_that_count(at=at)
-        .filter(expires_at__lte=at + LAPSES_WITHIN)
-        .select_related("user", "project")
-    )
-    return sum(
-        notify(
-            kind=Kind.PROOF_LAPSING,
-            project=proof.project,
-            about={"proof": str(proof.pk), "until": f"{proof.expires_at:%Y-%m-%d}"},
-            people=[proof.user],
-            event=f"{proof.pk} {proof.expires_at:%Y-%m-%d}",
-            at=at,
-        )
-        for proof in lapsing
-    )
-
-
 def words_of(notice: Notice) -> Words:
     return worded(Kind(notice.kind), project=notice.project.name, about=notice.about)
 
@@ -370,15 +349,18 @@ def wait_after(tries: int) -> timedelta:
 
 def _mail(delivery: Delivery, _at: datetime) -> _Ended:
     notice = delivery.notice
+    kind = Kind(notice.kind)
     address = mail_address(notice.person)
     if not address:
         return _Ended("They have confirmed no address.", is_final=True)
-    token = unsubscribe_token(notice.person, Kind(notice.kind))
+    if Channel.EMAIL not in _channels(kind, [notice.person_id])[notice.person_id]:
+        return _Ended("They ended this kind of e-mail meanwhile.", is_final=True)
+    token = unsubscribe_token(notice.person, kind)
     try:
         send_mail(
             address,
             words_of(notice),
-            kind=Kind(notice.kind),
+            kind=kind,
             link=f"{settings.AFFINEUR_PUBLIC_URL}{path_of(notice)}",
             unsubscribe=f"{settings.AFFINEUR_PUBLIC_URL}{reverse('web:unsubscribe', args=[token])}",
             message_id=delivery.pk.hex,

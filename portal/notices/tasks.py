@@ -3,7 +3,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from portal.notices.services import deliver, deliver_due, remind_of_lapse
+from portal.notices.services import deliver, deliver_due
 
 
 @shared_task(name="portal.deliver_notice", soft_time_limit=60)
@@ -15,8 +15,3 @@ def deliver_one(delivery_id: str) -> None:
 @shared_task(name="portal.deliver_notices")
 def deliver_notices() -> None:
     deliver_due(at=timezone.now())
-
-
-@shared_task(name="portal.remind_of_lapse")
-def remind() -> None:
-    remind_of_lapse(at=timezone.now())

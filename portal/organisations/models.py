@@ -4,12 +4,16 @@ from typing import Self
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AnonymousUser
+from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 
 from portal.accounts.models import User
-from portal.organisations.roles import ROLES
+from portal.organisations.roles import ROLES, Act, roles_with
+
+MOST_BYTES = 2**53 - 1
+"""The largest integer that the ledger's JSON has (RFC 8785, section 3.2.2.3)."""
 
 
 class OrganisationQuerySet(models.QuerySet["Organisation"]):
@@ -33,6 +37,7 @@ class Organisation(models.Model):
     storage_bytes = models.PositiveBigIntegerField(
         null=True,
         blank=True,
+        validators=[MaxValueValidator(MOST_BYTES)],
         help_text="Of wheels kept for it, in bytes; empty: as the deployment has it.",
     )
     members = models.ManyToManyField(User, through="Membership", related_name="organisations")
@@ -76,8 +81,13 @@ class InvitationEnd(models.TextChoices):
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self, *, at: datetime) -> Self:
-        """Those that can still be answered."""
-        return self.filter(end="", expires_at__gt=at)
+        """Those that can still be answered: whoever invited may still admit people."""
+        inviter = Membership.objects.filter(
+            organisation=OuterRef("organisation"),
+            user=OuterRef("invited_by"),
+            role__in=roles_with(Act.ADMIT),
+        )
+        return self.filter(Exists(inviter), end="", expires_at__gt=at)
 
     def to(self, user: User) -> Self:
         """Those for this person: by username, or by an address that they confirmed."""

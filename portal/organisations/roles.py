@@ -43,4 +43,11 @@ _ACTS: Mapping[Role, frozenset[Act]] = {
     Role.REQUESTER: frozenset({Act.VIEW, Act.REQUEST}),
     Role.VIEWER: frozenset({Act.VIEW}),
 }
+
+
+def roles_with(act: Act) -> list[str]:
+    """Those that have an act, as rows and messages have them."""
+    return [role.value for role in Role if act in role.acts]
+
+
 ROLES = [(role.value, role.label) for role in Role]

@@ -29,6 +29,7 @@ from portal.errors import (
     MemberAlready,
     OrganisationTaken,
     RoleNeeded,
+    TooManyInvitations,
     UnknownMember,
     UnknownRole,
 )
@@ -37,13 +38,15 @@ from portal.ledger.models import Entry
 from portal.ledger.services import record
 from portal.notices.services import mail_address
 from portal.organisations.models import Invitation, InvitationEnd, Membership, Organisation
-from portal.organisations.roles import Act, Role
+from portal.organisations.roles import Act, Role, roles_with
 
 TOKEN_PREFIX = "affr_"  # noqa: S105  # the mark that secret scanners look for, no secret
 SLUG_LENGTH = 40
 NAME_LENGTH = 80
 INVITED_FOR = timedelta(days=14)
 """How long an invitation can be answered."""
+INVITATIONS_PER_HOUR = 30
+"""Of one person, in all their organisations."""
 _SHOWN = len(TOKEN_PREFIX) + 6
 _SLUG = re.compile(r"[a-z0-9](?:-?[a-z0-9])+")
 
@@ -56,8 +59,9 @@ def create_organisation(*, user: User, slug: str, name: str, at: datetime) -> Or
     """
     name = name.strip()
     _verify_slug(slug)
-    if not name or len(name) > NAME_LENGTH:
-        raise InvalidOrganisation("name", f"it needs a name of at most {NAME_LENGTH} characters")
+    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        problem = f"it needs a name, in one line of at most {NAME_LENGTH} printable characters"
+        raise InvalidOrganisation("name", problem)
     try:
         with transaction.atomic():
             organisation = Organisation.objects.create(slug=slug, name=name, created_at=at)
@@ -79,14 +83,12 @@ def verify_may(user: User, organisation: Organisation, act: Act) -> None:
     """Raises `RoleNeeded` unless the user's role there has the act."""
     role = role_of(user, organisation)
     if role is None or act not in role.acts:
-        roles = [each.value for each in Role if act in each.acts]
-        raise RoleNeeded(organisation.slug, act.label, roles)
+        raise RoleNeeded(organisation.slug, act.label, roles_with(act))
 
 
 def may_ask_for(user: User) -> QuerySet[Organisation]:
     """Those in whose name the user may ask for wheels."""
-    roles = [role.value for role in Role if Act.REQUEST in role.acts]
-    found = Membership.objects.filter(user=user, role__in=roles)
+    found = Membership.objects.filter(user=user, role__in=roles_with(Act.REQUEST))
     return Organisation.objects.filter(pk__in=found.values("organisation"))
 
 
@@ -118,7 +120,8 @@ def remove_member(*, by: User, organisation: Organisation, username: str, at: da
 
     Raises `RoleNeeded`, `UnknownMember`, `LastOwner`.
 
-    Tokens of the organisation stay: they are its own, and are revoked one by one.
+    Other invitations to them end with it. Tokens of the organisation stay: they are its own, and
+    are revoked one by one.
     """
     organisation = _held(organisation)
     verify_may(by, organisation, Act.VIEW if by.username == username else Act.ADMIT)
@@ -126,6 +129,9 @@ def remove_member(*, by: User, organisation: Organisation, username: str, at: da
     member.delete()
     _verify_owned(organisation)
     _record(by, "member-removed", organisation, {"member": username, "role": member.role}, at)
+    for left in organisation.invitations.open(at=at).to(member.user):
+        _end(left, InvitationEnd.REVOKED, to=None, at=at)
+        _record(by, "invitation-revoked", organisation, _facts_of(left), at)
 
 
 def _held(organisation: Organisation) -> Organisation:
@@ -135,7 +141,9 @@ def _held(organisation: Organisation) -> Organisation:
 
 def _member(organisation: Organisation, username: str) -> Membership:
     members = organisation.memberships.select_related("user")
-    member = members.filter(user__username=username).first()
+    # PostgreSQL does not even compare with a NUL.
+    named = members.filter(user__username=username) if username.isprintable() else members.none()
+    member = named.first()
     if member is None:
         raise UnknownMember(organisation.slug, username)
     return member
@@ -163,10 +171,14 @@ def invite(
     """Ask somebody to belong to it, by username or by e-mail address, for `INVITED_FOR`.
 
     Who is invited already is invited anew, to this role. Raises `RoleNeeded`, `UnknownRole`,
-    `UnknownMember` and `MemberAlready`.
+    `UnknownMember`, `MemberAlready` and `TooManyInvitations`.
     """
     organisation = _held(organisation)
     verify_may(by, organisation, Act.ADMIT)
+    # Anybody can make an organisation, and each of these is an e-mail to whomever they name.
+    lately = Invitation.objects.filter(invited_by=by, created_at__gt=at - timedelta(hours=1))
+    if lately.count() >= INVITATIONS_PER_HOUR:
+        raise TooManyInvitations(organisation.slug, INVITATIONS_PER_HOUR)
     wanted, whom = _role(role), whom.strip()
     user = None if "@" in whom else _person(organisation, whom)
     email = _address(organisation, whom) if user is None else ""

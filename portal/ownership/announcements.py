@@ -14,6 +14,7 @@ from portal.ownership.signals import announced
 
 
 class Topic(StrEnum):
+    PROOF_LAPSING = "proof-lapsing"
     PROOF_LAPSED = "proof-lapsed"
     PROOF_RESTORED = "proof-restored"
     CONSENT_SUSPENDED = "consent-suspended"
@@ -43,8 +44,12 @@ def announce(
     facts: Mapping[str, Any],
     at: datetime,
 ) -> None:
-    """Tell `people` and everybody else who ever was an owner of the project, each once."""
-    everybody = {person.pk: person for person in (*people, *owners_ever(project))}
+    """Tell `people` and everybody else who ever was an owner of the project, each once.
+
+    That a proof may lapse is told to `people` only.
+    """
+    others = () if topic is Topic.PROOF_LAPSING else owners_ever(project)
+    everybody = {person.pk: person for person in (*people, *others)}
     announced.send(
         Proof,
         announcement=Announcement(

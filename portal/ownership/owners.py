@@ -45,10 +45,21 @@ def owners_ever(project: Project) -> QuerySet[User]:
     return _with_enough(Proof.objects.filter(project=project, proven_at__isnull=False))
 
 
+def projects_of(user: User, *, at: datetime) -> QuerySet[Project]:
+    """What somebody has proven, here and now, that they may speak for."""
+    held = _enough(proofs_that_count(at=at).filter(user=user), of_each="project")
+    return Project.objects.filter(pk__in=held).order_by("name")
+
+
 def _with_enough(proofs: QuerySet[Proof]) -> QuerySet[User]:
-    held: dict[int, set[str]] = defaultdict(set)
-    for user, method in proofs.order_by().values_list("user", "method"):
-        held[user].add(method)
-    rules = policy()
-    owners = [user for user, methods in held.items() if rules.met(Say.SPEAK, methods)]
+    owners = _enough(proofs, of_each="user")
     return User.objects.filter(is_active=True, pk__in=owners).order_by("pk")
+
+
+def _enough(proofs: QuerySet[Proof], *, of_each: str) -> list[int]:
+    """The users, or projects, whose proofs together are enough to speak."""
+    held: dict[int, set[str]] = defaultdict(set)
+    for whose, method in proofs.order_by().values_list(of_each, "method"):
+        held[whose].add(method)
+    rules = policy()
+    return [whose for whose, methods in held.items() if rules.met(Say.SPEAK, methods)]

@@ -18,7 +18,9 @@ from sigstore.errors import Error as SigstoreError
 from sigstore.models import TrustedRoot
 from sigstore.verify import Verifier, policy
 
+from indexes.domain.names import NormalizedName
 from indexes.models import Project, UpstreamFile
+from indexes.services.refresh import refresh_project
 from portal.errors import EvidenceUnreachable
 from portal.ownership.conf import ownership_config
 from portal.ownership.fetching import fetch_json
@@ -66,11 +68,14 @@ class NoAttestation(Exception):
     """No file has one that verifies; the message says why, and what an honest maintainer does."""
 
 
-def newest_publisher(project: Project) -> Publisher:
-    """Who published the newest file that has an attestation which verifies.
+def newest_publisher(project: Project, *, at: datetime) -> Publisher:
+    """Who published the newest file that has an attestation which verifies, as upstream is now.
 
-    Raises `NoAttestation`, `EvidenceUnreachable`. Sigstore's trusted root may be fetched.
+    Raises `NoAttestation`, `EvidenceUnreachable`, and what the index floor raises when upstream
+    does not answer. Sigstore's trusted root may be fetched.
     """
+    # Nobody follows a project without a consent: what we know of it may be years old.
+    refresh_project(name=NormalizedName(project.name), at=at)
     attested = project.upstream_files.exclude(provenance_url="").order_by("-uploaded_at", "-pk")
     files = list(attested[:MAX_FILES])
     if not files:

@@ -389,14 +389,15 @@ def _look_again(proof: Proof, roles: Roles | None, at: datetime) -> Answer | Non
 def _settle(proof: Proof, answer: Answer, *, at: datetime) -> None:
     """Keep what was seen, and tell people when the proof lapsed, or holds again.
 
-    A doubtful lapse is noted only, until it is seen again `SEEN_AGAIN_AFTER` the first time.
+    Of a doubtful lapse its person is warned, until it is seen again `SEEN_AGAIN_AFTER` the first
+    time.
     """
     changed = answer.state != proof.state
     seen = Proof.objects.filter(pk=proof.pk, state=proof.state)
     since = proof.doubted_at or at
     if changed and answer.is_doubtful and at - since < SEEN_AGAIN_AFTER:
-        seen.update(doubted_at=since)
-        logger.warning("%s: looked at again, for it is doubtful: %s", proof, answer.refusal)
+        if seen.filter(doubted_at=None).update(doubted_at=at):
+            _announce(proof, Topic.PROOF_LAPSING, answer, at=at)
         return
     kept = seen.update(
         state=answer.state,
@@ -409,17 +410,25 @@ def _settle(proof: Proof, answer: Answer, *, at: datetime) -> None:
     proof.refresh_from_db()
     _record(proof, by=None, at=at)
     has_lapsed = answer.state == ProofState.LAPSED
+    _announce(proof, Topic.PROOF_LAPSED if has_lapsed else Topic.PROOF_RESTORED, answer, at=at)
+
+
+def _announce(proof: Proof, topic: Topic, answer: Answer, *, at: datetime) -> None:
     label = method_named(proof.method).label
+    what = f"The proof that {proof.user} may speak for {proof.project} ({label})"
+    text = {
+        Topic.PROOF_LAPSING: (
+            f"{what} is in doubt. {answer.refusal} It may be a fault of who was asked: we look"
+            f" again after {at + SEEN_AGAIN_AFTER:%H:%M} UTC, and if that is the same, it lapses."
+        ),
+        Topic.PROOF_LAPSED: f"{what} does not hold any more. {answer.refusal}",
+        Topic.PROOF_RESTORED: f"{what} holds again.",
+    }
     announce(
-        Topic.PROOF_LAPSED if has_lapsed else Topic.PROOF_RESTORED,
+        topic,
         project=proof.project,
         people=[proof.user],
-        text=(
-            f"The proof that {proof.user} may speak for {proof.project} ({label}) does not hold"
-            f" any more. {answer.refusal}"
-            if has_lapsed
-            else f"The proof that {proof.user} may speak for {proof.project} ({label}) holds again."
-        ),
+        text=text[topic],
         facts={"proof": str(proof.pk), "method": proof.method, "user": proof.user.username},
         at=at,
     )

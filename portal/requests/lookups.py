@@ -3,16 +3,13 @@
 from datetime import datetime
 
 from django.conf import settings
-from django.core.cache import cache
 
 from indexes.domain.names import parse_project_name
 from indexes.models import Project
 from indexes.services.refresh import refresh_project
 from portal.accounts.models import User
+from portal.budgets import is_within_budget
 from portal.errors import TooManyLookups
-
-WINDOW = 60
-"""Seconds."""
 
 
 def find_project(*, name: str, by: User | None, at: datetime) -> Project:
@@ -26,17 +23,7 @@ def find_project(*, name: str, by: User | None, at: datetime) -> Project:
     known = Project.objects.filter(name=normalised).first()
     if known is not None:
         return known
-    if not _is_within_budget(by, at):
+    most = settings.AFFINEUR_LOOKUPS_PER_MINUTE
+    if not is_within_budget("lookups", by=by, each=most, visitors=most, seconds=60, at=at):
         raise TooManyLookups(normalised, is_signed_in=by is not None)
     return refresh_project(name=normalised, at=at)
-
-
-def _is_within_budget(by: User | None, at: datetime) -> bool:
-    key = f"lookups:{by.pk if by else 'visitors'}:{int(at.timestamp()) // WINDOW}"
-    most: int = settings.AFFINEUR_LOOKUPS_PER_MINUTE
-    cache.add(key, 0, timeout=2 * WINDOW)
-    try:
-        return cache.incr(key) <= most
-    except ValueError:
-        # It was thrown out of a full cache meanwhile: this one is the first again.
-        return most > 0

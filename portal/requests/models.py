@@ -1,4 +1,5 @@
 import uuid
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -34,6 +35,12 @@ class Hindrance(models.TextChoices):
 
     REFUSED = "refused", "The owners said no"
     NAMED_ONLY = "named-only", "Only those whom the owners named may ask"
+
+
+class RequestQuerySet(models.QuerySet["Request"]):
+    def petitions(self) -> Self:
+        """What is asked for and no consent covers, by people whose accounts are open."""
+        return self.filter(is_petition=True, user__is_active=True)
 
 
 class Request(models.Model):
@@ -81,6 +88,8 @@ class Request(models.Model):
     )
     created_at = models.DateTimeField()
     planned_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RequestQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "pk"]

@@ -85,8 +85,11 @@ def make_request(
     names = [target.name for target in wanted_targets(targets)]
     project, is_fresh = _project(name, at=at)
     if refusal := _standing_refusal(project):
-        raise RefusalStands(project.name, refusal.user.username, refusal.said_at)
+        raise RefusalStands(project.name, "", refusal.said_at)
     with transaction.atomic():
+        if organisation is not None:
+            # One wish after the other: each sees what those before it took of the quotas.
+            Organisation.objects.select_for_update(no_key=True).get(pk=organisation.pk)
         request, is_new = Request.objects.get_or_create(
             user=user,
             project=project,
@@ -170,7 +173,7 @@ def request_status(request: Request) -> RequestStatus:
 
 def demand(project: Project) -> Demand:
     """The petitions of a project, in three queries; whoever asks twice is one person."""
-    petitions = Request.objects.filter(project=project, is_petition=True)
+    petitions = Request.objects.filter(project=project).petitions()
     wanted = petitions.order_by().values_list("specifiers").annotate(count=Count("pk"))
     reasons = petitions.exclude(reason="").order_by("-created_at", "pk")
     rows = list(petitions.order_by().values_list("user", "targets", "platform", "cost"))

@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 from indexes.models import Project
 from portal.accounts.models import User
 from portal.consent.models import Consent, Refusal
-from portal.ownership.owners import proofs_that_count
+from portal.ownership.owners import projects_of
 from portal.requests.models import Request
 
 SHOWN = 50
@@ -27,10 +27,10 @@ class Wanted:
 
 
 def wanted_of(user: User, *, at: datetime) -> list[Wanted]:
-    """The projects that somebody has proven, the most wanted first, in five queries."""
-    proven = proofs_that_count(at=at).filter(user=user).values("project")
-    petitions = Count("requests__user", filter=Q(requests__is_petition=True), distinct=True)
-    counted = Project.objects.filter(pk__in=proven).annotate(people=petitions)
+    """The projects that somebody has proven to own, the most wanted first, in six queries."""
+    asking = Q(requests__is_petition=True, requests__user__is_active=True)
+    petitions = Count("requests__user", filter=asking, distinct=True)
+    counted = projects_of(user, at=at).annotate(people=petitions)
     people = dict(counted.order_by("-people", "name").values_list("pk", "people")[:SHOWN])
     known = Project.objects.in_bulk(people)
     projects = [known[pk] for pk in people]
@@ -60,6 +60,6 @@ def wanted_of(user: User, *, at: datetime) -> list[Wanted]:
 
 def _reasons(projects: list[Project]) -> dict[int, str]:
     """The newest reason by project."""
-    given = Request.objects.filter(project__in=projects, is_petition=True).exclude(reason="")
+    given = Request.objects.petitions().filter(project__in=projects).exclude(reason="")
     rows = given.order_by("created_at", "pk").values_list("project", "reason")
     return dict(rows)

@@ -304,7 +304,6 @@ CELERY_BEAT_SCHEDULE = {
     "end-development": {"task": "portal.end_development_permits", "schedule": 300.0},
     "checkpoint": {"task": "portal.make_checkpoint", "schedule": 900.0},
     "deliver-notices": {"task": "portal.deliver_notices", "schedule": 15.0},
-    "remind-of-lapse": {"task": "portal.remind_of_lapse", "schedule": 3600.0},
     "recheck-proofs": {"task": "portal.recheck_proofs", "schedule": 600.0},
     "end-graces": {"task": "portal.end_graces", "schedule": 3600.0},
     "remind-of-expiry": {"task": "portal.remind_of_expiry", "schedule": 3600.0},

@@ -27,6 +27,7 @@ from portal.ownership.services import has_proof
 from portal.web.lookup import find_project
 from portal.web.people import account, signed_in
 from portal.web.problems import explained
+from portal.web.text import lines_of, without_controls
 
 PER_PAGE = 100
 IN_FEED = 50
@@ -39,7 +40,7 @@ class Line:
     entry: Entry
     words: str
     actor: str
-    facts: dict[str, Any]
+    facts: list[tuple[str, str]]
 
 
 @require_safe
@@ -129,8 +130,9 @@ class LedgerFeed(Feed):  # type: ignore[type-arg]  # takes none at run time
         return f"{entry.project}: {words_of(entry.verb)}"
 
     def item_description(self, entry: Entry) -> str:
-        facts = public_facts(entry.verb, entry.facts)
-        told = (f"{name}: {value}" for name, value in facts.items() if value not in ("", None, []))
+        # Upstream may say anything; control characters have no form in XML.
+        facts = lines_of(public_facts(entry.verb, entry.facts))
+        told = (f"{what}: {without_controls(which)}" for what, which in facts)
         return "; ".join([f"By {public_actor(entry.actor)}", *told])
 
     def item_link(self, entry: Entry) -> str:
@@ -154,13 +156,12 @@ def _page_of(project: str) -> str:
 
 
 def whole(entry: Entry) -> Line:
-    return Line(entry, words_of(entry.verb), actor_in_words(entry.actor), entry.facts)
+    return _line(entry, entry.actor, entry.facts)
 
 
 def _redacted(entry: Entry) -> Line:
-    return Line(
-        entry,
-        words_of(entry.verb),
-        actor_in_words(public_actor(entry.actor)),
-        public_facts(entry.verb, entry.facts),
-    )
+    return _line(entry, public_actor(entry.actor), public_facts(entry.verb, entry.facts))
+
+
+def _line(entry: Entry, actor: str, facts: dict[str, Any]) -> Line:
+    return Line(entry, words_of(entry.verb), actor_in_words(actor), list(lines_of(facts)))

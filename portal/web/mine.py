@@ -1,6 +1,5 @@
 """What belongs to the person at the keyboard: proofs, consents, requests, tokens."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from django import forms
@@ -32,22 +31,19 @@ from portal.requests.services import request_status
 from portal.requests.wanted import wanted_of
 from portal.web.people import account
 from portal.web.problems import explained
+from portal.web.tokens import TokenForm
 
 SHOWN = 50
-_DAYS = [("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "no end")]
 
 
-class TokenForm(forms.Form):
-    name = forms.CharField(
-        label="Name", max_length=80, help_text="For you to tell it apart, such as the machine."
-    )
+class ApiTokenForm(TokenForm):
     scopes = forms.MultipleChoiceField(
         label="What it may do",
         choices=[(scope.value, scope.label) for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one."},
     )
-    days = forms.ChoiceField(label="Ends after", choices=_DAYS, required=False)
+    field_order = ("name", "scopes")
 
 
 class FindForm(forms.Form):
@@ -99,24 +95,22 @@ def mine(request: HttpRequest) -> HttpResponse:
 @explained
 def tokens(request: HttpRequest) -> HttpResponse:
     user = account(request)
-    form = TokenForm(request.POST if request.method == "POST" else None, initial={"days": "90"})
-    secret = ""
+    form = ApiTokenForm(request.POST if request.method == "POST" else None)
+    now, secret = timezone.now(), ""
     if request.method == "POST" and form.is_valid():
-        now = timezone.now()
-        days = form.cleaned_data["days"]
         _, secret = issue_token(
             user=user,
             name=form.cleaned_data["name"],
             scopes=form.cleaned_data["scopes"],
-            expires_at=now + timedelta(days=int(days)) if days else None,
+            expires_at=form.ends_at(now),
             at=now,
         )
-        form = TokenForm(initial={"days": "90"})
+        form = ApiTokenForm()
     context = {
         "form": form,
         "secret": secret,
         "tokens": ApiToken.objects.filter(user=user)[:SHOWN],
-        "now": timezone.now(),
+        "now": now,
     }
     return render(request, "web/tokens.html", context, status=400 if form.errors else 200)
 

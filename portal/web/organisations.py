@@ -1,6 +1,5 @@
 """Organisations: members, the indexes that they curate, and the tokens that read them."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +23,7 @@ from portal.errors import (
     MemberAlready,
     OrganisationTaken,
     PortalError,
+    TooManyInvitations,
     UnknownMember,
 )
 from portal.organisations.models import Invitation, Organisation
@@ -55,6 +55,7 @@ from portal.requests.quotas import usage_of
 from portal.web.ledger import whole
 from portal.web.people import account
 from portal.web.problems import explained
+from portal.web.tokens import TokenForm
 
 SHOWN = 50
 RECENT = 10
@@ -90,16 +91,6 @@ class InvitationForm(forms.Form):
 
 class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=ROLES)
-
-
-class TokenForm(forms.Form):
-    name = forms.CharField(label="Name", max_length=NAME_LENGTH, help_text="Such as: CI.")
-    days = forms.ChoiceField(
-        label="Ends",
-        choices=[("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year"), ("", "never")],
-        required=False,
-        initial="90",
-    )
 
 
 class TermsForm(forms.Form):
@@ -200,7 +191,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
             made = invite(
                 by=account(request), organisation=organisation, at=now, **form.cleaned_data
             )
-        except (UnknownMember, MemberAlready) as error:
+        except (UnknownMember, MemberAlready, TooManyInvitations) as error:
             form.add_error("whom", str(error))
         else:
             messages.success(request, f"{made.invited} is invited. It is their turn to accept.")
@@ -388,12 +379,11 @@ def tokens(request: HttpRequest, slug: str) -> HttpResponse:
     form = TokenForm(request.POST if request.method == "POST" else None)
     now, secret = timezone.now(), ""
     if request.method == "POST" and form.is_valid():
-        days = form.cleaned_data["days"]
         _, secret = issue_reader_token(
             by=user,
             organisation=organisation,
             name=form.cleaned_data["name"],
-            expires_at=now + timedelta(days=int(days)) if days else None,
+            expires_at=form.ends_at(now),
             at=now,
         )
         form = TokenForm()

@@ -1,8 +1,7 @@
 """Proving that a project is yours: choose a way, follow its instructions, have it checked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -30,6 +29,7 @@ from portal.ownership.services import prove as start
 from portal.web.lookup import find_project
 from portal.web.people import account
 from portal.web.problems import explained
+from portal.web.text import lines_of
 
 
 class FactsForm(forms.Form):
@@ -113,23 +113,6 @@ def prove(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "web/prove.html", context, status=400 if is_wrong else 200)
 
 
-def _seen(evidence: Any, *path: str) -> Iterator[tuple[str, str]]:
-    """All that a proof rests on, as lines of (what, which)."""
-    match evidence:
-        case dict():
-            for name, value in evidence.items():
-                yield from _seen(value, *path, str(name).replace("_", " "))
-        case list() if any(isinstance(value, dict | list) for value in evidence):
-            for number, value in enumerate(evidence, start=1):
-                yield from _seen(value, *path, str(number))
-        case list():
-            yield ", ".join(path), ", ".join(map(str, evidence))
-        case None | "":
-            yield ", ".join(path), "none"
-        case _:
-            yield ", ".join(path), str(evidence)
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @never_cache
@@ -146,7 +129,7 @@ def show(request: HttpRequest, proof_id: UUID) -> HttpResponse:
         "proof": proof,
         "method": next((each for each in METHODS if each.name == proof.method), None),
         "instructions": instructions(proof),
-        "seen": list(_seen(proof.evidence)),
+        "seen": list(lines_of(proof.evidence)),
         "is_enough": enough is not None,
         "consents": unended_consents(proof.project, at=timezone.now()),
     }

@@ -43,7 +43,7 @@ class RecipeForm(forms.Form):
         required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Kept in the ledger, for the project's owners.",
+        help_text="Shown to everybody beside the recipe, with your name.",
     )
 
     def clean_reason(self) -> str:

@@ -1,6 +1,8 @@
 """Making other people's text fit to show. Logs and metadata come from strangers."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from markdown_it import MarkdownIt
 
@@ -23,6 +25,30 @@ def without_controls(text: str) -> str:
     # A progress bar draws its line again after a carriage return: the last drawing counts.
     drawn = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
     return _CONTROLS.sub("", "\n".join(drawn))
+
+
+def lines_of(facts: Any, *path: str) -> Iterator[tuple[str, str]]:
+    """What a JSON value holds, as lines of (what, which) for people.
+
+    >>> list(lines_of({"expires_at": None, "agreements": [{"version": 3}], "is_whole": True}))
+    [('expires at', 'none'), ('agreements, 1, version', '3'), ('is whole', 'yes')]
+    """
+    what = ", ".join(path)
+    match facts:
+        case None | "" | []:
+            yield what, "none"
+        case bool():
+            yield what, "yes" if facts else "no"
+        case dict():
+            for name, value in facts.items():
+                yield from lines_of(value, *path, str(name).replace("_", " "))
+        case list() if any(isinstance(value, dict | list) for value in facts):
+            for number, value in enumerate(facts, start=1):
+                yield from lines_of(value, *path, str(number))
+        case list():
+            yield what, ", ".join(map(str, facts))
+        case _:
+            yield what, str(facts)
 
 
 def rendered_markdown(text: str) -> str:

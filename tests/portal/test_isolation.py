@@ -218,7 +218,7 @@ project/<str:name>/no/                               | GET provers 200 | POST pr
 project/<str:name>/organisation/                     | GET people 400 | POST people 400
 project/<str:name>/pause/                            | GET everybody 200 | POST everybody 400
 project/<str:name>/carry/                            | GET everybody 200
-project/<str:name>/sources/<str:filename>            | GET everybody 404
+project/<slug:name>/sources/<filename:filename>      | GET everybody 404
 pause/<str:token>/                                   | GET everybody 400 | POST everybody 400
 consent/<uuid:consent_id>/act/                       | POST project 302
 consent/<uuid:consent_id>/scope/                     | GET guarded 200 | POST project 302
@@ -274,7 +274,7 @@ case/<uuid:case_id>/carry-out/                       | POST staff 409
 case/<uuid:case_id>/undo/                            | POST staff 409
 evidence/<uuid:evidence_id>/                         | GET staff 200
 appeal/<uuid:appeal_id>/answer/                      | POST staff 400
-report/file/<str:filename>/                          | GET everybody 200 | POST everybody 302
+report/file/<filename:filename>/                     | GET everybody 200 | POST everybody 302
 report/consent/<uuid:consent_id>/                    | GET everybody 200 | POST everybody 302
 report/project/<str:name>/                           | GET everybody 200 | POST everybody 302
 report/sent/<str:receipt>/                           | GET everybody 200
@@ -331,7 +331,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST project/<str:name>/ask/": {"targets": TARGETS[:1], "send": "1"},
     "POST api/v1/decisions/<uuid:pk>/appeal/": {"text": "It is."},
     "POST api/v1/reports/": {"kind": "abuse-report", "project": "docopt", "text": "Odd."},
-    "POST report/file/<str:filename>/": REPORT,
+    "POST report/file/<filename:filename>/": REPORT,
     "POST report/consent/<uuid:consent_id>/": REPORT,
     "POST report/project/<str:name>/": REPORT,
     "POST decision/<uuid:decision_id>/": {"text": "It is."},

@@ -49,6 +49,12 @@ class Action(ABC):
         return owners_of(case, at=at)
 
 
+def decided_at(case: Case, action: ActionName) -> datetime | None:
+    """When it was decided in the case, while that stands: what came later nobody has judged."""
+    standing = case.decisions.filter(ended_at=None, action=action.value)
+    return standing.values_list("decided_at", flat=True).first()
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """How many of what.
 

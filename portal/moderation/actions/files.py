@@ -12,7 +12,7 @@ from indexes.models.file import FileQuerySet
 from indexes.services.standing import decide
 from portal.moderation.actions.base import Action, Effects, counted
 from portal.moderation.actions.names import ActionName
-from portal.moderation.files import BY_MODERATORS, yank_file
+from portal.moderation.files import BY_MODERATORS, yank_in_case
 from portal.moderation.models import Case, Decision
 
 _STILL = {
@@ -66,12 +66,12 @@ class YankFile(_TakeFile):
     standing = Standing.YANKED
 
     def carry_out(self, decision: Decision, *, at: datetime) -> Effects:
-        """Raises what `yank_file` raises."""
+        """Raises what `yank_in_case` raises."""
         file, by = decision.case.file, decision.carried_out_by
         assert file is not None  # noqa: S101  # it fits
         assert by is not None  # noqa: S101  # it is being carried out
         before = _standings(self.files(decision.case))
-        yank_file(user=by, file=file, reason=_reason(decision), rebuild=False, at=at)
+        yank_in_case(user=by, file=file, reason=_reason(decision), at=at)
         return {"files": before}
 
 

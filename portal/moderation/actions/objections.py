@@ -10,7 +10,7 @@ from portal.consent.reach import wheels_that_wait
 from portal.consent.services import facts_of, hold_of
 from portal.consent.states import LISTING, state_of
 from portal.consent.suspension import overrule, restore_objection, standing_objections
-from portal.moderation.actions.base import Action, Effects, counted
+from portal.moderation.actions.base import Action, Effects, counted, decided_at
 from portal.moderation.actions.names import ActionName
 from portal.moderation.models import Case, Decision
 from portal.moderation.people import owners_of
@@ -82,11 +82,8 @@ def _objections(case: Case, *, at: datetime | None = None) -> Sequence[Suspensio
     found = standing_objections(case.project, at=at)
     if case.consent_id:
         found = found.filter(consent=case.consent_id)
-    decided = case.decisions.filter(
-        ended_at=None, action=ActionName.OVERRULE_OBJECTIONS.value
-    ).first()
-    if decided:
-        found = found.filter(suspended_at__lte=decided.decided_at)
+    if decided := decided_at(case, ActionName.OVERRULE_OBJECTIONS):
+        found = found.filter(suspended_at__lte=decided)
     return list(found)
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Collection
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from portal.accounts.models import User
 from portal.ledger.services import record
-from portal.moderation.actions.base import Action, Effects, counted
+from portal.moderation.actions.base import Action, Effects, counted, decided_at
 from portal.moderation.actions.names import ActionName
 from portal.moderation.holds import PART
 from portal.moderation.models import Case, Decision, Report
@@ -33,16 +35,21 @@ class Dismiss(Action):
 
 
 class RevealReporter(Action):
-    """Who reported it is shown to the owners of the project, and to moderators."""
+    """Who reported it is shown to the owners of the project, and to moderators.
+
+    Only of reports that were there when it was decided: who joins the case while that is held
+    was judged by nobody.
+    """
 
     name = ActionName.REVEAL_REPORTER
     way_back = "There is no way back: what people have seen cannot be taken back."
 
     def fits(self, case: Case) -> bool:
-        return case.reports.filter(reporter__isnull=False, revealed_at=None).exists()
+        return _hidden(case).exists()
 
     def will(self, case: Case, *, at: datetime) -> list[str]:
-        shown, seeing = len(reporters_of(case)), len(owners_of(case, at=at))
+        shown = _hidden(case).values("reporter").distinct().order_by().count()
+        seeing = len(owners_of(case, at=at))
         return [
             (
                 f"The name of {counted(shown, 'person', 'people')} who reported it will be shown to"
@@ -52,12 +59,16 @@ class RevealReporter(Action):
         ]
 
     def carry_out(self, decision: Decision, *, at: datetime) -> Effects:
-        hidden = Report.objects.filter(case=decision.case, reporter__isnull=False, revealed_at=None)
-        facts = {
-            "decision": str(decision.pk),
-            "reports": [str(pk) for pk in hidden.values_list("pk", flat=True)],
-        }
-        hidden.update(revealed_at=at)
+        reports = list(_hidden(decision.case).values_list("pk", flat=True))
+        Report.objects.filter(pk__in=reports).update(revealed_at=at)
+        facts = {"decision": str(decision.pk), "reports": [str(pk) for pk in reports]}
         project = decision.case.project.name
         record(actor=PART, verb="reporters-revealed", project=project, facts=facts, at=at)
         return {"reports": facts["reports"]}
+
+
+def _hidden(case: Case) -> QuerySet[Report]:
+    """Reports whose reporters it would show."""
+    hidden = Report.objects.filter(case=case, reporter__isnull=False, revealed_at=None)
+    decided = decided_at(case, ActionName.REVEAL_REPORTER)
+    return hidden.filter(made_at__lte=decided) if decided else hidden

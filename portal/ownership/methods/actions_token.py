@@ -80,7 +80,7 @@ class ActionsToken(Lasting):
         spent = Spent(token.issuer, token.jti, token.expires_at)
         try:
             _verify_is_for_us(token, proof)
-            publisher = newest_publisher(proof.project)
+            publisher = newest_publisher(proof.project, at=at)
             _hold_against(token, publisher)
         except (NotConvinced, NoAttestation) as error:
             return still_open(proof, str(error), spent)
@@ -94,10 +94,10 @@ class ActionsToken(Lasting):
             spent=spent,
         )
 
-    def recheck(self, proof: Proof, at: datetime) -> Answer:  # noqa: ARG002  # it is now
+    def recheck(self, proof: Proof, at: datetime) -> Answer:
         before = (proof.evidence["repository_id"], proof.evidence["owner_id"])
         try:
-            now = newest_publisher(proof.project)
+            now = newest_publisher(proof.project, at=at)
         except NoAttestation as error:
             return lapsed(proof, str(error), is_doubtful=True)
         if (now.repository_id, now.owner_id) == before:

@@ -45,20 +45,20 @@ class AttestedRepository(SeenAtOnce):
 
     def check(self, proof: Proof, at: datetime, brought: Brought | None) -> Answer:  # noqa: ARG002  # nothing is brought
         try:
-            return Answer(ProofState.PROVEN, evidence=_look(proof))
+            return Answer(ProofState.PROVEN, evidence=_look(proof, at))
         except NotConvinced as error:
             return refused(proof, str(error))
 
-    def recheck(self, proof: Proof, at: datetime) -> Answer:  # noqa: ARG002  # it is now
+    def recheck(self, proof: Proof, at: datetime) -> Answer:
         try:
-            seen = _look(proof)
+            seen = _look(proof, at)
         except NotConvinced as error:
             return lapsed(proof, str(error), is_doubtful=isinstance(error, NotShown))
         return Answer(ProofState.PROVEN, evidence=proof.evidence | seen)
 
 
-def _look(proof: Proof) -> dict[str, Any]:
-    """What is there to see now. Raises `NotConvinced`, `EvidenceUnreachable`."""
+def _look(proof: Proof, at: datetime) -> dict[str, Any]:
+    """What is there to see now. Raises `NotConvinced`, and as `newest_publisher` does."""
     account = SocialAccount.objects.filter(user=proof.user, provider="github").first()
     token = SocialToken.objects.filter(account=account).order_by("-pk").first()
     if account is None or token is None:
@@ -68,7 +68,7 @@ def _look(proof: Proof) -> dict[str, Any]:
         )
     login = str(account.extra_data.get("login", ""))
     try:
-        publisher = newest_publisher(proof.project)
+        publisher = newest_publisher(proof.project, at=at)
         repository = find_repository(publisher.repository, token=token.token)
         _hold_against(repository, publisher)
         seen = role_on(repository, login=login, token=token.token)

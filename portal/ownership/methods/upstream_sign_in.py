@@ -11,7 +11,7 @@ from portal.ownership.conf import ownership_config
 from portal.ownership.methods.base import Answer, Brought, SeenAtOnce, lapsed, refused
 from portal.ownership.models import Proof, ProofState
 from portal.ownership.policy import Strength
-from portal.ownership.roles import roles_upstream
+from portal.ownership.roles import Roles, roles_upstream
 
 
 class UpstreamSignIn(SeenAtOnce):
@@ -33,8 +33,8 @@ class UpstreamSignIn(SeenAtOnce):
         return "no identity provider whose accounts are upstream's is set up."
 
     def check(self, proof: Proof, at: datetime, brought: Brought | None) -> Answer:  # noqa: ARG002  # nothing is brought
-        account = _account_upstream(proof.user)
-        if account is None:
+        accounts = _accounts_upstream(proof.user)
+        if not accounts:
             others = ", ".join(sorted(_providers_of(proof.user))) or "no identity provider"
             return refused(
                 proof,
@@ -42,34 +42,37 @@ class UpstreamSignIn(SeenAtOnce):
                 " name there is somebody's, and not shown to be yours. It is your turn: sign in"
                 " with upstream's identity provider, then start again.",
             )
-        name = _name_of(account)
         roles = roles_upstream(proof.project.name)
-        role = roles.role_of(name) if roles and name else ""
-        if not role:
-            return refused(
-                proof,
-                f"You are {name or 'without a name'} upstream, and that account has no role in"
-                f" {proof.project}. It is your turn: have an owner add it there, then start again.",
-            )
-        return Answer(
-            ProofState.PROVEN,
-            evidence={
-                "provider": account.provider,
-                "subject": account.uid,
-                "account": name,
-                "role": role,
-            },
+        for account in accounts:
+            if seen := _seen(account, roles):
+                return Answer(ProofState.PROVEN, evidence=seen)
+        names = " and ".join(_name_of(account) or "without a name" for account in accounts)
+        return refused(
+            proof,
+            f"You are {names} upstream, and no such account has a role in {proof.project}. It is"
+            " your turn: have an owner add it there, then start again.",
         )
 
     def recheck(self, proof: Proof, at: datetime) -> Answer:  # noqa: ARG002  # it is now
+        """By the account that it was proven with, under the name that it has since."""
+        known = (proof.evidence["provider"], proof.evidence["subject"])
+        accounts = _accounts_upstream(proof.user)
+        account = next((one for one in accounts if (one.provider, one.uid) == known), None)
+        if account is None:
+            return lapsed(
+                proof,
+                f"You do not sign in any more with the account that {proof.project} was proven by."
+                " It is your turn: sign in with it again, then prove it again.",
+            )
         roles = roles_upstream(proof.project.name)
-        name = str(proof.evidence["account"])
-        if roles is None or roles.role_of(name):
+        if roles is None:
             return Answer(ProofState.PROVEN, evidence=proof.evidence)
+        if seen := _seen(account, roles):
+            return Answer(ProofState.PROVEN, evidence=proof.evidence | seen)
         return lapsed(
             proof,
-            f"{name} has no role in {proof.project} upstream any more. If that is a mistake, an"
-            " owner can add the account there again; we look once a day.",
+            f"{_name_of(account)} has no role in {proof.project} upstream any more. If that is"
+            " a mistake, an owner can add the account there again; we look once a day.",
             is_doubtful=not roles.of,
         )
 
@@ -78,9 +81,18 @@ def _apps() -> list[dict[str, Any]]:
     return list(settings.SOCIALACCOUNT_PROVIDERS.get("openid_connect", {}).get("APPS", []))
 
 
-def _account_upstream(user: User) -> Any:
+def _accounts_upstream(user: User) -> list[Any]:
     trusted = ownership_config().upstream_providers
-    return SocialAccount.objects.filter(user=user, provider__in=trusted).order_by("pk").first()
+    return list(SocialAccount.objects.filter(user=user, provider__in=trusted).order_by("pk"))
+
+
+def _seen(account: Any, roles: Roles | None) -> dict[str, str]:
+    """What shows that the account has a role; empty when it has none."""
+    name = _name_of(account)
+    role = roles.role_of(name) if roles and name else ""
+    if not role:
+        return {}
+    return {"provider": account.provider, "subject": account.uid, "account": name, "role": role}
 
 
 def _providers_of(user: User) -> list[str]:

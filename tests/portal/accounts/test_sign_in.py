@@ -5,6 +5,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.test import Client
+from django.urls import reverse
 
 from portal.accounts.middleware import staff_needs_mfa
 from portal.accounts.models import User
@@ -159,3 +160,11 @@ def sign_in(client: Client) -> None:
 def code_of(secret: str) -> str:
     counter = int(time.time()) // 30
     return totp.format_hotp_value(totp.hotp_value(secret, counter))
+
+
+def test_nobody_is_given_the_username_of_somebody_before(client, administrator, stranger):
+    """The ledger, and what people take home of it, go by usernames: no account is deleted."""
+    client.force_login(administrator)
+    path = reverse("admin:accounts_user_delete", args=[stranger.pk])
+    assert client.post(path, {"post": "yes"}).status_code == 403
+    assert User.objects.filter(username="stranger").exists()

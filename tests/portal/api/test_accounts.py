@@ -12,6 +12,7 @@ from portal.accounts.models import ApiToken
 from portal.accounts.scopes import Scope
 from portal.accounts.services import issue_token
 from portal.api.urls import NothingHere
+from portal.ownership.models import Proof
 
 
 def test_signing_in_for_development_gives_a_token_that_works(db, development, anonymous):
@@ -46,6 +47,11 @@ def test_development_sign_in_opens_nobody_elses_account(ada, development, anonym
 
 def test_me_tells_the_projects_one_speaks_for(proof, as_ada):
     assert as_ada.get("/api/v1/me/").json()["projects"] == ["docopt"]
+
+
+def test_me_tells_of_nothing_that_is_only_corroborated(ada, proof, as_ada):
+    Proof.objects.update(method="upstream-roles", is_for_development=False)
+    assert as_ada.get("/api/v1/me/").json()["projects"] == []
 
 
 def test_me_tells_what_the_token_may_do(ada, client_of):

@@ -6,9 +6,9 @@ LEDGER = "/api/v1/projects/docopt/ledger/"
 
 
 def test_owners_read_what_was_done_newest_first(proof, as_ada):
-    record(actor="bob", verb="request-made", project="docopt", facts={"a": 1}, at=timezone.now())
+    record(actor="bob", verb="file-yanked", project="docopt", facts={"a": 1}, at=timezone.now())
     entries = as_ada.get(LEDGER).json()["results"]
-    assert entries[0]["verb"] == "request-made"
+    assert entries[0]["verb"] == "file-yanked"
     assert entries[0]["facts"] == {"a": 1}
     assert "proof-proven" in {entry["verb"] for entry in entries}
 

@@ -195,7 +195,7 @@ class TestNo:
         assert demand(wanted).people == 0
         status = request_status(Request.objects.first())
         assert "said no" in status.words
-        with pytest.raises(RefusalStands, match="owner"):
+        with pytest.raises(RefusalStands, match="Somebody, who owns demo, said no"):
             ask(stranger)
         assert standing_refusal(wanted) == said
 

@@ -15,7 +15,7 @@ from indexes.upstream import UpstreamDoubtful
 from portal.errors import AppendOnly
 from portal.ledger.chain import Broken
 from portal.ledger.models import Entry
-from portal.ledger.services import record, seal, verify_chain
+from portal.ledger.services import record, record_all, seal, verify_chain
 from tests.portal.people import AT, CP313, LATER, consent
 from tests.portal.tampering import erase, rewrite
 
@@ -52,6 +52,16 @@ def test_each_entry_names_the_one_before(ledger):
 
 def test_an_empty_ledger_holds():
     assert verify_chain() is None
+
+
+@pytest.mark.parametrize("unsayable", [2**53, float("nan"), "\ud800"], ids=repr)
+def test_what_no_chain_could_take_is_not_written(unsayable):
+    facts = {"number": unsayable}
+    with pytest.raises(ValueError, match=r"safe integer|not representable|non-UTF-8"):
+        record(actor="maintainer", verb="tested", project="", facts=facts, at=AT)
+    with pytest.raises(ValueError, match=r"safe integer|not representable|non-UTF-8"):
+        record_all(actor="indexes", verb="tested", acts=[("docopt", facts)], at=AT)
+    assert not Entry.objects.exists()
 
 
 def test_an_entry_is_sealed_when_its_transaction_commits(django_capture_on_commit_callbacks):

@@ -482,6 +482,26 @@ def test_accounts_of_staff_are_not_banned_here(case_about, ann, ben):
         services.decide(case=case_about(ben), by=ann, action="ban-account", reason="x", at=AT)
 
 
+def test_who_reports_after_it_was_decided_is_not_revealed(case_about, *, files, docopt, ann, ben):
+    case = case_about(files[0])
+    services.decide(case=case, by=ann, action="reveal-reporter", reason="Malice.", at=AT)
+    joined = open_case(
+        kind=CaseKind.ABUSE_REPORT,
+        project=docopt,
+        about=files[0],
+        reported_by=make_user("good-soul"),
+        text="I saw it as well.",
+        at=LATER,
+    )
+    assert joined.case == case
+    assert "name of 1 person " in services.preview(case, "reveal-reporter", at=LATER)[0]
+    services.approve(case=case, by=ben, at=LATER)
+    services.carry_out(case=case, by=ben, at=LATER)
+    joined.refresh_from_db()
+    assert joined.revealed_at is None
+    assert case.reports.filter(revealed_at=LATER).count() == 1
+
+
 def test_a_reporter_is_revealed_by_two_and_for_ever(case_about, *, files, ann, ben, cat, stranger):
     case = case_about(files[0])
     made = decided(case, ann, "reveal-reporter", second=ben)

@@ -54,6 +54,13 @@ def test_an_owner_or_a_moderator_yanks_it_with_a_reason(request, wheel, who, doc
     }
 
 
+def test_nobody_speaks_as_moderators_do(maintainer, wheel):
+    with pytest.raises(ReasonNeeded, match="in words of your own"):
+        yank(maintainer, wheel, reason=" Decided by moderators, case 1f3a9c02: malware.")
+    wheel.refresh_from_db()
+    assert wheel.standing == Standing.LISTED
+
+
 def test_the_page_says_so(client, maintainer, wheel):
     yank(maintainer, wheel)
     headers = {"accept": "application/vnd.pypi.simple.v1+json"}

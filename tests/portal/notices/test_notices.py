@@ -33,7 +33,6 @@ from portal.notices.services import (
     mark_read,
     notify,
     preferences,
-    remind_of_lapse,
     replay_delivery,
     set_preferences,
     unsubscribe,
@@ -154,13 +153,19 @@ def test_what_did_not_happen_is_not_told(docopt, maintainer):
     assert not Delivery.objects.exists()
 
 
-def test_a_wish_without_consent_is_told_to_owners_and_not_to_who_wished(
+def test_a_wish_without_consent_is_told_to_owners_once_and_not_to_who_wished(
     docopt, proof, maintainer, stranger
 ):
-    build = make_request(
-        user=stranger, project_name="docopt", specifiers="", targets=[], reason="", at=AT
-    )
-    assert build.is_petition
+    for specifiers in ("", "==0.6.1", ">=0.6"):
+        wish = make_request(
+            user=stranger,
+            project_name="docopt",
+            specifiers=specifiers,
+            targets=[],
+            reason="",
+            at=AT,
+        )
+        assert wish.is_petition
     assert kinds_of(maintainer) == ["consent-asked"]
     assert kinds_of(stranger) == []
 
@@ -177,8 +182,14 @@ def test_a_consent_and_its_end_are_told_to_co_owners_and_to_who_asked(
     revoke_consent(consent=given, user=other, afterwards="keep", reason="Ask first.", at=LATER)
     assert sorted(kinds_of(other)) == ["consent-given", "consent-revoked"]
     assert sorted(kinds_of(stranger)) == ["consent-given", "consent-revoked"]
-    told = Notice.objects.get(person=stranger, kind="consent-revoked")
-    assert "The reason given: Ask first." in notices.words_of(told).body
+    told = {
+        notice.person: notices.words_of(notice).body
+        for notice in Notice.objects.filter(kind="consent-revoked")
+    }
+    assert "The reason given: Ask first." in told[maintainer]
+    assert "The reason given: Ask first." in told[other]
+    # The form says that it is for the project's owners.
+    assert "Ask first." not in told[stranger]
 
 
 def test_a_finished_build_is_told(docopt, proof, maintainer, stranger):
@@ -225,17 +236,6 @@ def test_a_yank_is_told_where_wheels_of_ours_are_touched(
     told = Notice.objects.get(person=stranger, kind="yank-mirrored")
     assert "broken metadata" in notices.words_of(told).body
     assert "yank-mirrored" in kinds_of(maintainer)
-
-
-def test_a_proof_about_to_lapse_is_told_once(docopt, proof, maintainer):
-    Proof.objects.update(expires_at=AT + timedelta(days=20))
-    assert remind_of_lapse(at=AT) == 0
-    near = AT + timedelta(days=7)
-    assert [remind_of_lapse(at=near) for _ in range(3)] == [1, 0, 0]
-    told = Notice.objects.get(person=maintainer)
-    assert "2026-03-21" in notices.words_of(told).body
-    Proof.objects.update(expires_at=near + timedelta(days=10))
-    assert remind_of_lapse(at=near) == 1
 
 
 def test_who_hears_of_an_objection_is_led_to_the_consent_that_it_is_about(
@@ -353,6 +353,15 @@ def test_unsubscribing_ends_that_kind_of_e_mail_and_nothing_else(docopt, maintai
     tell(docopt, maintainer, kind=Kind.CONSENT_REVOKED)
     assert [each.notice.kind for each in deliveries(Channel.EMAIL)] == ["consent-revoked"]
     assert count_unread(maintainer) == 2
+
+
+def test_unsubscribing_ends_what_waits_to_be_mailed(docopt, maintainer, confirmed):
+    tell(docopt, maintainer)
+    unsubscribe(token=unsubscribe_token(maintainer, Kind.CONSENT_GIVEN))
+    [delivery] = deliveries(Channel.EMAIL)
+    deliver(delivery_id=delivery.pk, at=AT)
+    delivery.refresh_from_db()
+    assert (delivery.state, mail.outbox) == (DeliveryState.GIVEN_UP, [])
 
 
 @pytest.mark.parametrize(

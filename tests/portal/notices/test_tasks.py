@@ -10,7 +10,7 @@ from portal.notices import services
 from portal.notices.kinds import Kind
 from portal.notices.models import Delivery, DeliveryState
 from portal.notices.services import notify
-from portal.notices.tasks import deliver_notices, deliver_one, remind
+from portal.notices.tasks import deliver_notices, deliver_one
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +20,6 @@ def test_a_round_wakes_a_worker_for_each_that_is_due(docopt, maintainer, monkeyp
         services.dispatch, "deliver", lambda pks: [deliver_one(str(pk)) for pk in pks]
     )
     notify(kind=Kind.CONSENT_GIVEN, project=docopt, about={}, people=[maintainer])
-    remind()
     deliver_notices()
     deliver_notices()
     delivery = Delivery.objects.get()

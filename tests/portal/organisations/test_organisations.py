@@ -8,6 +8,7 @@ from allauth.account.models import EmailAddress
 from indexes.domain.curation import Rules
 from indexes.models import CuratedIndex, ReaderToken
 from indexes.services.curated import CredentialsNeeded, Terms, find_readable
+from portal.audit.verify import database_mismatches
 from portal.errors import (
     InvalidOrganisation,
     InvalidToken,
@@ -16,6 +17,7 @@ from portal.errors import (
     MemberAlready,
     OrganisationTaken,
     RoleNeeded,
+    TooManyInvitations,
     UnknownMember,
     UnknownRole,
 )
@@ -23,6 +25,7 @@ from portal.ledger.services import verify_chain
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Act, Role
 from portal.organisations.services import (
+    INVITATIONS_PER_HOUR,
     INVITED_FOR,
     accept_invitation,
     change_index,
@@ -105,8 +108,9 @@ def test_what_cannot_stand_in_an_address_is_no_organisation(ada, slug):
 def test_a_name_is_taken_once_and_needed(ada, acme):
     with pytest.raises(OrganisationTaken):
         create_organisation(user=ada, slug="acme", name="Other", at=AT)
-    with pytest.raises(InvalidOrganisation):
-        create_organisation(user=ada, slug="other", name=" ", at=AT)
+    for name in (" ", "a" * 81, "Acme\nBcc: all@mail.example", "\u202eemcA"):
+        with pytest.raises(InvalidOrganisation):
+            create_organisation(user=ada, slug="other", name=name, at=AT)
 
 
 def test_members_are_found_and_added_once(ada, acme, stranger):
@@ -132,6 +136,38 @@ def test_an_invitation_runs_out(ada, acme, stranger):
     with pytest.raises(InvitationOver):
         accept_invitation(user=stranger, invitation=invitation, at=late)
     assert role_of(stranger, acme) is None
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_an_invitation_ends_with_the_power_to_give_it(ada, acme, members, stranger, *, left):
+    change_role(by=ada, organisation=acme, username="manager", role="owner", at=AT)
+    invitation = asked(members[Role.MANAGER], acme, "stranger", role="owner")
+    if left:
+        remove_member(by=ada, organisation=acme, username="manager", at=AT)
+    else:
+        change_role(by=ada, organisation=acme, username="manager", role="viewer", at=AT)
+    assert not invitations_to(stranger, at=AT).exists()
+    with pytest.raises(InvitationOver, match="no owner there any more"):
+        accept_invitation(user=stranger, invitation=invitation, at=AT)
+    assert role_of(stranger, acme) is None
+
+
+def test_who_was_removed_does_not_come_back_by_another_invitation(ada, acme, members):
+    viewer = members[Role.VIEWER]
+    EmailAddress.objects.create(user=viewer, email="v@mail.example", verified=True)
+    invitation = asked(ada, acme, "v@mail.example", role="owner")
+    remove_member(by=ada, organisation=acme, username="viewer", at=AT)
+    with pytest.raises(InvitationOver):
+        accept_invitation(user=viewer, invitation=invitation, at=AT)
+    assert list(database_mismatches()) == []
+
+
+def test_nobody_mails_the_world_in_the_name_of_an_organisation(ada, acme):
+    for number in range(INVITATIONS_PER_HOUR):
+        asked(ada, acme, f"{number}@mail.example")
+    with pytest.raises(TooManyInvitations, match="Try again in an hour"):
+        asked(ada, acme, "0@mail.example")
+    assert asked(ada, acme, "0@mail.example", at=AT + timedelta(hours=1))
 
 
 def test_who_is_invited_again_has_one_invitation_to_the_newer_role(ada, acme, stranger):

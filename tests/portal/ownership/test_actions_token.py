@@ -20,7 +20,7 @@ from portal.ownership.models import Proof, ProofState, SpentToken
 from portal.ownership.services import check_proof, has_proof, instructions, start_proof
 from tests.portal.ownership.issuers import Issuer, OwnIssuer
 from tests.portal.ownership.sigstore_kit import Workflow
-from tests.portal.people import AT, know
+from tests.portal.people import AT, LATER, know
 
 pytestmark = pytest.mark.django_db
 
@@ -190,6 +190,22 @@ def test_another_run_is_refused(*, maintainer, attested, issuer, answers, claims
     assert "It is your turn" in proof.refusal
     assert advice in proof.refusal
     assert has_proof(user=maintainer, project=attested, at=now()) is None
+
+
+def test_a_repository_that_published_before_is_refused(
+    *, maintainer, own, publish, upstream, sigstore
+):
+    """Nobody follows a project without a consent: upstream is asked anew."""
+    project = publish()
+    digest = sha256(b"moved").hexdigest()
+    elsewhere = Workflow(issuer=own.url, repository="jazz/docopt", repository_id="3003")
+    provenance = sigstore.provenance("docopt-0.7.tar.gz", digest, elsewhere)
+    upstream.add_file(
+        "docopt", "docopt-0.7.tar.gz", b"moved", uploaded_at=LATER, provenance=provenance
+    )
+    proof = run(begin(maintainer, project), own)
+    assert proof.state == ProofState.PENDING
+    assert "docopt-0.7.tar.gz was published from jazz/docopt" in proof.refusal
 
 
 def test_a_mistake_can_be_put_right(maintainer, attested, issuer):

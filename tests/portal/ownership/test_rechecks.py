@@ -8,6 +8,8 @@ from allauth.socialaccount.models import SocialAccount, SocialToken
 
 from indexes.services.refresh import refresh_project
 from portal.ledger.models import Entry
+from portal.notices import services as notices
+from portal.notices.models import Notice
 from portal.ownership.announcements import Topic
 from portal.ownership.models import Proof, ProofState
 from portal.ownership.services import (
@@ -161,7 +163,11 @@ class TestEachGround:
         assert (again(proof, LATER).state, proof.doubted_at) == (ProofState.PROVEN, None)
         vanish(is_gone=True)
         assert again(proof, LATER).state == ProofState.PROVEN
-        assert told == []
+        assert [(one.topic, one.people) for one in told] == [
+            (Topic.PROOF_LAPSING, (maintainer,))
+        ] * 2
+        words = notices.words_of(Notice.objects.filter(person=maintainer).first())
+        assert "in doubt" in words.body
         recheck_due(at=LATER + timedelta(hours=1))
         proof.refresh_from_db()
         assert (proof.state, proof.doubted_at) == (ProofState.LAPSED, None)

@@ -162,6 +162,42 @@ def test_what_nobody_asked_for_is_refused_to_nobody_and_not_looked_at_all_the_ti
     assert not Entry.objects.exists()
 
 
+def test_any_of_somebodys_accounts_upstream_will_do(alice, settings, docopt, answers):
+    settings.AFFINEUR_UPSTREAM_PROVIDERS = ["pypi", "operator"]
+    SocialAccount.objects.create(
+        user=alice, provider="pypi", uid="9", extra_data={"preferred_username": "alice-m"}
+    )
+    answers.roles("docopt", bob="Owner")
+    assert "You are alice and alice-m upstream" in look(alice, docopt).refusal
+    answers.roles("docopt", **{"alice-m": "Owner"})
+    assert prove_by_sign_in(user=alice, project=docopt, at=AT).evidence["subject"] == "9"
+
+
+def test_it_lapses_when_the_account_is_no_longer_theirs(alice, docopt, answers):
+    answers.roles("docopt", alice="Owner")
+    proof = look(alice, docopt)
+    SocialAccount.objects.all().delete()
+    recheck_proofs(docopt, at=LATER)
+    proof.refresh_from_db()
+    assert proof.state == ProofState.LAPSED
+    assert "You do not sign in any more with the account" in proof.refusal
+
+
+def test_it_goes_by_the_name_that_the_account_has_since(alice, docopt, answers):
+    answers.roles("docopt", alice="Owner", bob="Owner")
+    proof = look(alice, docopt)
+    SocialAccount.objects.update(extra_data={"preferred_username": "alicia"})
+    answers.roles("docopt", alicia="Owner", bob="Owner")
+    recheck_proofs(docopt, at=LATER)
+    proof.refresh_from_db()
+    assert (proof.state, proof.evidence["account"]) == (ProofState.PROVEN, "alicia")
+    # Her old name is free for anybody upstream, and is hers no more.
+    answers.roles("docopt", alice="Owner", bob="Owner")
+    recheck_proofs(docopt, at=LATER)
+    proof.refresh_from_db()
+    assert proof.state == ProofState.LAPSED
+
+
 def test_it_is_nothing_where_upstream_does_not_answer(alice, docopt, answers):
     answers.put("/pypi/docopt/json", {}, status=503)
     assert prove_by_sign_in(user=alice, project=docopt, at=AT) is None

@@ -13,6 +13,7 @@ from indexes.domain.names import InvalidProjectName
 from indexes.upstream import ProjectNotUpstream, UpstreamUnreachable
 from indexes.upstream.fake import Fault
 from portal.ledger.models import Entry
+from portal.ownership.models import Proof
 from portal.requests.models import Request
 from portal.requests.services import (
     demand,
@@ -23,6 +24,7 @@ from portal.requests.services import (
 )
 from portal.requests.status import RequestState
 from portal.requests.tasks import replan
+from portal.requests.wanted import wanted_of
 from tests.portal.people import AT, CP312, CP313, LATER, consent, know, make_user, prove, publish
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +83,22 @@ class TestPetition:
         assert (found.petitions, found.people) == (3, 2)
         assert found.specifiers == (("==0.6.2", 2), (">=0.6", 1))
         assert found.reasons == ("no compiler on the cluster",)
+
+    def test_who_was_banned_asks_for_nothing(self, stranger, maintainer, docopt, proof):
+        ask(stranger, reason="BUY CHEAP WHEELS")
+        ask(make_user("ann"), reason="no compiler")
+        stranger.is_active = False
+        stranger.save()
+        found = demand(docopt)
+        assert (found.people, found.reasons) == (1, ("no compiler",))
+        [wanted] = wanted_of(maintainer, at=AT)
+        assert (wanted.people, wanted.reason) == (1, "no compiler")
+
+    def test_who_only_named_an_account_upstream_owns_nothing(self, stranger, docopt):
+        Proof.objects.create(
+            user=stranger, project=docopt, method="upstream-roles", state="proven", created_at=AT
+        )
+        assert wanted_of(stranger, at=AT) == []
 
     def test_counting_takes_three_queries(self, stranger, docopt, django_assert_num_queries):
         ask(stranger, reason="x")

@@ -349,7 +349,7 @@ def test_nobody_revokes_anothers_token(stranger_client: Client, farm: Farm):
 def test_my_projects_ask_a_bounded_number_of_questions(
     owner_client: Client, farm: Farm, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         owner_client.get(reverse("web:mine"))
 
 

@@ -165,7 +165,9 @@ def test_no_and_do_not_ask_again(owner_client: Client, farm: Farm, stranger):
     assert "Nobody is asked for docopt any more" in page
     assert "no petition is taken" in page
     asking = words_of(signed_in(stranger).get(reverse("web:ask", args=["docopt"])))
+    assert "An owner of docopt said no" in asking
     assert "Please do not press them" in asking
+    assert "maintainer" not in asking
     assert "said no" in words_of(Client().get(reverse("web:carry", args=["docopt"])))
     again = words_of(owner_client.post(path, {"again": "1"}, follow=True))
     assert "may ask for wheels of docopt again" in again

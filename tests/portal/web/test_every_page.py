@@ -191,3 +191,11 @@ def test_staff_without_a_second_factor_reads_nothing_of_others(client: Client, f
 
     assert consent.status_code == 403
     assert farm.owner.username not in words_of(ledger)
+
+
+@pytest.mark.parametrize(
+    "path", ["report/file/a%00.whl/", "project/docopt/sources/a%00", "project/a%00/sources/a"]
+)
+def test_an_address_with_a_nul_leads_nowhere(client: Client, farm: Farm, path):
+    """PostgreSQL does not even compare with one."""
+    assert client.get(f"/{path}").status_code == 404

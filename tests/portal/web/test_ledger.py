@@ -1,6 +1,7 @@
 """The record as everybody may read it, and what a person may take home."""
 
 import json
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,6 +18,8 @@ from portal.ledger.models import Checkpoint
 from portal.ledger.services import record, seal
 from portal.ledger.verbs import VERBS
 from portal.notices.services import add_webhook
+from portal.organisations.services import create_organisation, invite
+from tests.portal.people import make_user
 from tests.portal.web.scenes import Farm
 from tests.portal.web.test_every_page import words_of
 
@@ -108,6 +111,21 @@ def test_the_feed_is_atom(client: Client, farm: Farm, project):
     assert client.get(reverse("web:ledger-feed", args=["a b"])).status_code == 400
 
 
+def test_the_feed_takes_what_upstream_says(client: Client, farm: Farm):
+    facts = {"version": "1.0", "reason": "Broken\x0b, see \x1b[31mthe tracker\x1b[0m."}
+    record(actor="indexes", verb="release-yanked", project="docopt", facts=facts, at=timezone.now())
+    response = client.get(reverse("web:ledger-feed", args=["docopt"]))
+    [entry, *_] = ET.fromstring(response.content).findall(f"{ATOM}entry")  # noqa: S314  # our own
+    said = "By indexes; version: 1.0; reason: Broken, see the tracker."
+    assert entry.findtext(f"{ATOM}summary") == said
+
+
+def test_facts_are_told_in_words(client: Client, farm: Farm):
+    words = words_of(client.get(reverse("web:ledger", args=[farm.project.name])))
+    assert re.search(r"<dt>channels</dt>\s*<dd class=.break.>\s*build, publish\s", words)
+    assert "&#x27;" not in words
+
+
 def test_what_is_on_no_project_is_for_nobody_else(client: Client, farm: Farm):
     issue_token(user=farm.owner, name="ci", scopes=["read"], expires_at=None, at=timezone.now())
     assert "token-issued" not in words_of(client.get(reverse("web:ledger-of-all")))
@@ -129,6 +147,10 @@ def test_a_person_takes_home_all_that_is_recorded_about_them(owner_client: Clien
         user=farm.owner, name="ci", scopes=["read"], expires_at=None, at=timezone.now()
     )
     hook = add_webhook(person=farm.owner, url="https://hook.example/", at=timezone.now())
+    ann = make_user("ann")
+    acme = create_organisation(user=ann, slug="acme", name="Acme", at=timezone.now())
+    for whom in (farm.owner, make_user("another-guest")):
+        invite(by=ann, organisation=acme, whom=whom.username, role="viewer", at=timezone.now())
     response = owner_client.get(reverse("web:export"))
     assert "attachment" in response.headers["Content-Disposition"]
     text = response.content.decode()
@@ -136,11 +158,14 @@ def test_a_person_takes_home_all_that_is_recorded_about_them(owner_client: Clien
     assert tables["accounts.User"][0]["username"] == "maintainer"
     assert [row["id"] for row in tables["consent.Consent"]] == [str(farm.consent.pk)]
     assert tables["requests.Request"][0]["reason"] == "Our image has no compiler."
-    assert {row["actor"] for row in tables["ledger.Entry"]} == {"maintainer"}
+    entries = tables["ledger.Entry"]
+    assert {row["actor"] for row in entries} == {"maintainer", "ann"}
+    assert [row["verb"] for row in entries if row["actor"] == "ann"] == ["member-invited"]
     assert "password" not in tables["accounts.User"][0]
     assert secret not in text
     assert hook.secret not in text
     assert "stranger" not in text
+    assert "another-guest" not in text
 
 
 def test_the_export_is_for_who_is_signed_in(client: Client, farm: Farm):

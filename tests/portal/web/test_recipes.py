@@ -80,6 +80,9 @@ def test_an_owner_puts_a_recipe_in_force(owner_client: Client, farm: Farm, path:
     assert (entry.actor, entry.project) == ("maintainer", farm.project.name)
     assert entry.facts["text"] == text().strip()
     assert entry.facts["reason"] == "It did not build."
+    # A recipe names its reviewer, and the ledger that everybody reads names nobody.
+    assert "maintainer" in entry.facts["text"]
+    assert "maintainer" not in words_of(Client().get(reverse("web:ledger-of-all")))
 
 
 def test_what_was_asked_for_waits_for_the_new_build(owner_client: Client, farm: Farm, path: str):
