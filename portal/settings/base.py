@@ -119,6 +119,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.accounts.middleware.staff_needs_mfa",
+    "portal.web.middleware.refuse_nul",
     "portal.web.middleware.explain_wrong_method",
 ]
 

@@ -1,11 +1,25 @@
-"""What is made of the answers of pages."""
+"""What is refused before a page sees it, and what is made of the answers of pages."""
 
 from collections.abc import Callable
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
 
 type View = Callable[[HttpRequest], HttpResponseBase]
+
+
+def refuse_nul(get_response: View) -> View:
+    """Take no form with a NUL in it: nobody types one, and PostgreSQL keeps none."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        for name, values in request.POST.lists():
+            if any("\0" in value for value in values):
+                message = f"the field {name!r} holds a NUL character"
+                raise BadRequest(message)
+        return get_response(request)
+
+    return middleware
 
 
 def explain_wrong_method(get_response: View) -> View:

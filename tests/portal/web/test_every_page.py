@@ -199,3 +199,14 @@ def test_staff_without_a_second_factor_reads_nothing_of_others(client: Client, f
 def test_an_address_with_a_nul_leads_nowhere(client: Client, farm: Farm, path):
     """PostgreSQL does not even compare with one."""
     assert client.get(f"/{path}").status_code == 404
+
+
+def test_a_form_with_a_nul_is_refused_whole(client: Client, farm: Farm):
+    client.force_login(farm.owner)
+    consent = Consent.objects.get(user=farm.owner)
+    path = reverse("web:act-on-consent", args=[consent.pk])
+    answer = client.post(path, {"act": "pause", "reason": "a\0b"})
+    assert answer.status_code == 400
+    assert not consent.suspensions.exists()
+    assert client.post(path, {"act": "pause", "reason": "ab"}).status_code == 302
+    assert consent.suspensions.exists()
