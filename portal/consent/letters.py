@@ -20,7 +20,8 @@ from portal.consent.refusals import wants_no_letters
 from portal.consent.services import unended_consents
 from portal.errors import LetterNotSent
 from portal.ledger.services import record
-from portal.ownership.owners import proofs_that_count
+from portal.ownership.owners import owners_of
+from portal.requests.models import Request
 from portal.requests.services import demand
 
 A_YEAR = timedelta(days=365)
@@ -63,7 +64,7 @@ def _claim(project: Project, *, at: datetime) -> bool:
     project = Project.objects.select_for_update().get(pk=project.pk)
     if wants_no_letters(project) or unended_consents(project, at=at).exists():
         return False
-    if proofs_that_count(at=at).filter(project=project).exists():
+    if owners_of(project, at=at).exists():
         # They see it when they sign in, and chose how to hear of it.
         return False
     is_due = Letter.objects.filter(project=project, sent_at__lte=at - A_YEAR).update(sent_at=at)
@@ -98,7 +99,8 @@ def _wanted(*, at: datetime) -> QuerySet[Project]:
     least: int = settings.AFFINEUR_LETTER_PEOPLE
     if not least:
         return Project.objects.none()
-    petitions = Count("requests__user", filter=Q(requests__is_petition=True), distinct=True)
+    petitions = Request.objects.petitions()
+    people = Count("requests__user", filter=Q(requests__in=petitions), distinct=True)
     due = Q(letter=None) | Q(letter__sent_at__lte=at - A_YEAR)
-    asked = Project.objects.filter(due, refusals=None).annotate(people=petitions)
+    asked = Project.objects.filter(due, refusals=None).annotate(people=people)
     return asked.filter(people__gte=least).order_by("-people", "pk")

@@ -25,6 +25,7 @@ from portal.ledger.models import Entry
 from portal.moderation.models import Case
 from portal.notices.models import Notice
 from portal.notices.services import words_of
+from portal.ownership.models import Proof, ProofState
 from portal.requests.models import Request
 from portal.requests.services import demand, make_request, request_status
 from tests.portal.people import AT, CP313, LATER, consent, know, make_user, prove
@@ -109,6 +110,23 @@ class TestLetters:
         prove(owner, wanted, administrator)
         assert write_letters(at=LATER) == 0
         consent(owner, wanted)
+        assert write_letters(at=LATER) == 0
+
+    def test_whoever_names_an_account_upstream_is_no_owner_yet(self, wanted):
+        Proof.objects.create(
+            user=make_user("mallory"),
+            project=wanted,
+            method="upstream-roles",
+            state=ProofState.PROVEN,
+            created_at=AT,
+            proven_at=AT,
+        )
+        assert write_letters(at=LATER) == 1
+
+    def test_wishes_of_who_was_banned_count_no_more(self, wanted):
+        user = Request.objects.first().user
+        user.is_active = False
+        user.save()
         assert write_letters(at=LATER) == 0
 
     def test_what_was_not_sent_was_no_letter(self, wanted, monkeypatch):
