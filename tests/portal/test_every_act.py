@@ -57,7 +57,7 @@ from portal.consent.organisation import consent_for_organisation
 from portal.consent.owners import set_threshold
 from portal.consent.refusals import say_no, take_no_back
 from portal.consent.services import live_consents, revoke_consent
-from portal.consent.suspension import approve, end_graces, object_to, pause, relent, resume
+from portal.consent.suspension import approve, object_to, pause, relent, resume
 from portal.errors import (
     ConsentEnded,
     ConsentObjectedTo,

@@ -36,7 +36,7 @@ from portal.consent.recipes import edit_recipe
 from portal.consent.refusals import say_no, take_no_back
 from portal.consent.services import change_scope, revoke_consent
 from portal.consent.sources import keep_sources
-from portal.consent.suspension import approve, end_graces, object_to, pause, relent, resume
+from portal.consent.suspension import approve, object_to, pause, relent, resume
 from portal.moderation import services
 from portal.moderation.evidence import add_evidence
 from portal.moderation.files import unyank_file, yank_file

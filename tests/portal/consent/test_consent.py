@@ -13,13 +13,9 @@ from indexes.models import File
 from indexes.services.standing import decide
 from portal.consent.agreements import all_agreements, current, with_hash
 from portal.consent.models import Consent, Revocation
+from portal.consent.reach import reach_of
 from portal.consent.recipes import verify_may_edit
-from portal.consent.services import (
-    end_development_permits,
-    live_consents,
-    preview_revocation,
-    revoke_consent,
-)
+from portal.consent.services import end_development_permits, live_consents, revoke_consent
 from portal.consent.tasks import end_those_of_development
 from portal.errors import (
     AgreementChanged,
@@ -403,7 +399,7 @@ class TestTakingBack:
         ask(stranger, targets=[CP312])
         ask(stranger, specifiers="==0.6.1")
         Build.objects.filter(target=CP312).update(state="running")
-        preview = preview_revocation(given, at=LATER)
+        preview = reach_of(given, at=LATER)
         assert (preview.wheels_listed, preview.builds_queued, preview.builds_running) == (1, 1, 1)
         assert not Revocation.objects.exists()
 
@@ -413,7 +409,7 @@ class TestTakingBack:
         for build in ask(stranger, "", targets=[]).builds.all():
             publish(build)
         with django_assert_num_queries(7):
-            preview_revocation(given, at=LATER)
+            reach_of(given, at=LATER)
 
     def test_the_ledger_holds_after_all_of_it(self, given, stranger):
         publish(ask(stranger).builds.get())

@@ -10,20 +10,14 @@ from hypothesis import strategies as st
 from builds.models import Build
 from indexes.domain.status import Standing
 from portal.consent.delegation import delegate, end_delegation
+from portal.consent.facts import consent_state, facts_of
 from portal.consent.models import Consent, Suspension
 from portal.consent.owners import owners_wanted, set_threshold, tasks_of
-from portal.consent.services import (
-    change_scope,
-    consent_state,
-    facts_of,
-    live_consents,
-    preview_revocation,
-    revoke_consent,
-)
+from portal.consent.reach import reach_of
+from portal.consent.services import change_scope, live_consents, revoke_consent
 from portal.consent.states import State, state_of
 from portal.consent.suspension import (
     approve,
-    end_graces,
     hold_to_proofs,
     object_to,
     pause,
@@ -169,7 +163,7 @@ class TestPause:
     ):
         file = publish(ask(stranger).builds.get())
         pause(consent=given_consent, user=maintainer, reason="", at=LATER)
-        assert preview_revocation(given_consent, at=LATER).wheels_listed == 1
+        assert reach_of(given_consent, at=LATER).wheels_listed == 1
         done = revoke_consent(
             consent=given_consent, user=maintainer, afterwards="withdraw", reason="", at=LATER
         )

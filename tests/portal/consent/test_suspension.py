@@ -13,8 +13,9 @@ from indexes.models import File
 from indexes.services.pages import stale_pages
 from indexes.services.standing import decide
 from portal.consent.models import Consent, Revocation, Suspension
-from portal.consent.services import live_consents, preview_revocation, revoke_consent
-from portal.consent.suspension import end_graces, pause
+from portal.consent.reach import reach_of
+from portal.consent.services import live_consents, revoke_consent
+from portal.consent.suspension import pause
 from portal.consent.tasks import end_those_over
 from portal.ledger.models import Entry
 from portal.moderation.files import yank_file
@@ -261,7 +262,7 @@ def test_it_can_be_taken_back_while_it_is_suspended(given, maintainer, docopt, s
     request(stranger, docopt)
     publish(Build.objects.filter(target=CP313).get())
     lose()
-    assert preview_revocation(given, at=LATER).wheels_listed == 0
+    assert reach_of(given, at=LATER).wheels_listed == 0
     revoke_consent(consent=given, user=maintainer, afterwards="withdraw", reason="", at=LATER)
     assert File.objects.get().standing == Standing.WITHDRAWN
     assert Revocation.objects.count() == 1

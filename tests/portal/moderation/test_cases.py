@@ -12,8 +12,9 @@ from indexes.models import File
 from portal.accounts.scopes import Scope
 from portal.accounts.services import authenticate_token, issue_token, may_act
 from portal.audit.verify import database_mismatches
+from portal.consent.facts import consent_state
 from portal.consent.models import Suspension
-from portal.consent.services import consent_state, live_consents, revoke_consent
+from portal.consent.services import live_consents, revoke_consent
 from portal.consent.states import State
 from portal.consent.suspension import hold_to_proofs, object_to, pause, relent
 from portal.errors import (

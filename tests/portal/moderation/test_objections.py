@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from indexes.domain.status import Standing
 from portal.audit.verify import database_mismatches
+from portal.consent.facts import consent_state
 from portal.consent.models import Consent, Suspension
-from portal.consent.services import change_scope, consent_state, revoke_consent
+from portal.consent.services import change_scope, revoke_consent
 from portal.consent.states import State
 from portal.consent.suspension import object_to, pause, relent
 from portal.errors import (
