@@ -22,6 +22,7 @@ from portal.errors import (
     AgreementNotAccepted,
     AppendOnly,
     ConsentEnded,
+    ConsentStands,
     InvalidConsent,
     LicenceNeeded,
     ModificationNotAccepted,
@@ -77,7 +78,7 @@ class TestGiving:
         assert given.proof == proof
         versions = {one["name"]: one.pop("version") for one in given.agreements}
         assert given.agreements == all_accepted()
-        assert versions["build-and-execute"] == versions["redistribute-binaries"] == 3
+        assert (versions["build-and-execute"], versions["redistribute-binaries"]) == (3, 4)
         given.refresh_from_db()
         permit = Permit.objects.get()
         assert permit.origin == str(given.pk)
@@ -330,14 +331,10 @@ class TestTakingBack:
         build.refresh_from_db()
         assert build.state == "queued"
 
-    def test_an_expired_consent_can_take_its_wheels_along(
-        self, maintainer, docopt, proof, stranger
-    ):
+    def test_what_ended_by_its_date_is_over(self, maintainer, docopt, proof):
         given = consent(maintainer, docopt, expires_at=LATER)
-        file = publish(ask(stranger).builds.get())
-        revoke(given, "withdraw", at=LATER + timedelta(days=1))
-        file.refresh_from_db()
-        assert file.standing == Standing.WITHDRAWN
+        with pytest.raises(ConsentStands, match="ended"):
+            revoke(given, "keep", at=LATER)
 
     def test_another_proven_owner_can_take_it_back(self, given, stranger, administrator, docopt):
         prove(stranger, docopt, administrator)

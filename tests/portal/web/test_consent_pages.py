@@ -66,11 +66,12 @@ def test_the_form_says_why_no_other_consent_is_taken(
     assert "I consent" in words_of(owner_client.get(form))
     press(co_owner, farm, "object")
     refused = words_of(owner_client.get(form))
-    assert f"stranger objects to your consent for {farm.project.name}" in refused
+    assert f"stranger objects to a consent for {farm.project.name}" in refused
     assert "I consent" not in refused
     assert f"{reverse('web:report-consent', args=[farm.consent.pk])}?kind=disputed-owner" in refused
-    assert reverse("web:revoke", args=[farm.consent.pk]) in refused
-    assert "I consent" in words_of(co_owner.get(form))
+    theirs = words_of(co_owner.get(form))
+    assert "It is your turn: take your objection back first" in theirs
+    assert "I consent" not in theirs
 
 
 def test_a_link_to_report_names_the_kind(owner_client: Client, farm: Farm):
@@ -102,7 +103,7 @@ def test_a_co_owner_sees_that_they_can_object_and_take_it_back(
     ("ground", "words"),
     [
         (Ground.PAUSE, ["Paused", "a paused consent is still a consent", "to end the pause"]),
-        (Ground.PROOF, ["left the listings at once", "to prove the project again", "withdrawn"]),
+        (Ground.PROOF, ["left the listings at once", "to prove the project again", "listed again"]),
         (Ground.MODERATION, ["left the listings at once", "It is the turn of the moderators"]),
         (Ground.APPROVAL, ["once enough of them have said yes"]),
     ],
