@@ -522,26 +522,11 @@ def _equal_consent(draft: Consent, *, at: datetime) -> Consent | None:
 
 def _tell_of_consent(consent: Consent, needed: int, *, withheld: int) -> None:
     project = consent.project
-    text = f"{consent.user} consented to building {project} here."
-    if consent.replaces:
-        text = f"{consent.user} changed the scope of the consent for {project}."
-    if withheld:
-        text += (
-            f" Wheels that left the listings with that: {withheld}. Lock files that name them still"
-            " resolve."
-        )
-    if needed > 1:
-        text += (
-            f" It waits until {needed} of the project's owners have said yes. It is your turn:"
-            " read it, then approve of it or object to it."
-        )
-    else:
-        text += " A co-owner who does not agree can object, which suspends it at once."
     tell(
         "consent-given",
         project=project,
         actor=consent.user,
-        text=text,
+        text=f"{consent.user} consented to building {project} here.",
         facts={
             "consent": str(consent.pk),
             "capacity": consent.capacity,

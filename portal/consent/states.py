@@ -58,6 +58,15 @@ class State(StrEnum):
     def label(self) -> str:
         return _STATES[self]
 
+    @property
+    def predicate(self) -> str:
+        """What is said of a consent in that state: “The consent …”."""
+        return {
+            State.EXPIRED: "has ended",
+            State.WAITING: "waits for co-owners",
+            State.LIVE: "holds",
+        }.get(self, f"is {self.label}")
+
 
 LISTING = frozenset({State.LIVE, State.PAUSED})
 """States in which a consent lets its wheels be listed."""

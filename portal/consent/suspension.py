@@ -467,7 +467,7 @@ def _why(consent: Consent, ground: Ground, at: datetime) -> str:
 def _since(state: State) -> str:
     if state is State.LIVE:
         return "It holds again, and what was asked for is planned anew."
-    return f"That consent is {state.label}." if state in OVER else f"It is {state.label} still."
+    return f"That consent {state.predicate}." if state in OVER else f"It {state.predicate} still."
 
 
 def _settle_approval(suspension: Suspension, *, at: datetime) -> Settled | None:

@@ -9,6 +9,7 @@ from builds.domain.states import BuildState
 from builds.models import Build
 from indexes.models import File, Project
 from portal.accounts.models import User
+from portal.consent.models import Afterwards
 from portal.consent.services import live_consents
 from portal.ledger.models import Entry
 from portal.ledger.signals import recorded
@@ -56,11 +57,27 @@ def _consent_asked(entry: Entry) -> None:
 
 
 def _consent_given(entry: Entry) -> None:
-    _tell_of_consent(Kind.CONSENT_GIVEN, entry)
+    needed = entry.facts.get("owners_needed", 1)
+    waits = (
+        f"It waits until {needed} of the project's owners have said yes. If you are one, it is your"
+        " turn: read it, then approve of it or object to it."
+    )
+    sentences = [waits if needed > 1 else "", _of_wheels(entry.facts.get("files_withheld", 0))]
+    _tell_of_consent(Kind.CONSENT_GIVEN, entry, message=" ".join(filter(None, sentences)))
 
 
 def _consent_revoked(entry: Entry) -> None:
-    _tell_of_consent(Kind.CONSENT_REVOKED, entry, reason=entry.facts.get("reason", ""))
+    message = _of_wheels(entry.facts.get("files_withdrawn", 0))
+    if entry.facts.get("afterwards") == Afterwards.KEEP:
+        message = "Its wheels stay listed by that word, until an owner takes them off on its page."
+    reason = entry.facts.get("reason", "")
+    _tell_of_consent(Kind.CONSENT_REVOKED, entry, message=message, reason=reason)
+
+
+def _of_wheels(left: int) -> str:
+    if not left:
+        return ""
+    return f"Wheels that left the listings: {left}. Lock files that name them still resolve."
 
 
 def _tell_of_consent(kind: Kind, entry: Entry, **for_owners: Any) -> None:

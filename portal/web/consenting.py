@@ -487,7 +487,7 @@ def _resume(found: Consent, user: User, _reason: str, at: datetime) -> str:
     settled = resume(consent=found, user=user, at=at)
     if settled.state is State.LIVE:
         return "It holds again: what people asked for meanwhile is planned."
-    return f"The pause is over. It is {settled.state.label} still."
+    return f"The pause is over. It {settled.state.predicate} still."
 
 
 def _object(found: Consent, user: User, reason: str, at: datetime) -> str:
@@ -500,12 +500,12 @@ def _object(found: Consent, user: User, reason: str, at: datetime) -> str:
 
 def _relent(found: Consent, user: User, _reason: str, at: datetime) -> str:
     settled = relent(consent=found, user=user, at=at)
-    return f"Your objection is taken back. The consent {_now(settled.state)}."
+    return f"Your objection is taken back. The consent {settled.state.predicate}."
 
 
 def _approve(found: Consent, user: User, _reason: str, at: datetime) -> str:
     settled = approve(consent=found, user=user, at=at)
-    return f"Your yes is recorded. The consent {_now(settled.state)}."
+    return f"Your yes is recorded. The consent {settled.state.predicate}."
 
 
 def _unlist(found: Consent, user: User, reason: str, at: datetime) -> str:
@@ -524,10 +524,6 @@ _ACTS: dict[str, Callable[[Consent, User, str, datetime], str]] = {
     Act.APPROVE.value: _approve,
     Act.UNLIST.value: _unlist,
 }
-
-
-def _now(state: State) -> str:
-    return "holds" if state is State.LIVE else f"is {state.label}"
 
 
 def _count(number: int, what: str) -> str:

@@ -182,8 +182,9 @@ class EveryAct(RuleBasedStateMachine):
         project=st.sampled_from(list(OWNERS)),
         hours=st.sampled_from([None, 5]),
         is_built=st.booleans(),
+        is_objected=st.booleans(),
     )
-    def begin(self, project, hours, is_built):
+    def begin(self, *, project, hours, is_built, is_objected):
         """A consent and a request: most of what can go wrong needs builds."""
         self.staff = {name: make_administrator(name) for name in MODERATORS}
         self.people = {name: make_user(name) for name in PEOPLE}
@@ -200,6 +201,11 @@ class EveryAct(RuleBasedStateMachine):
         if is_built:
             for job in claim_builds(at=self.now):
                 self.finish(job, is_good=True)
+        if is_objected and "bob" in OWNERS[project]:
+            row = Consent.objects.get(pk=given)
+            object_to(consent=row, user=self.people["bob"], reason="", at=self.now)
+            self.happens("object_to of a consent")
+            self.yes(given).held.add(objection_of("bob"))
         return given
 
     def project(self, name: str) -> Project:
@@ -278,6 +284,29 @@ class EveryAct(RuleBasedStateMachine):
         assert refused.is_yours == any(objection_of(name) == each for _, each in standing)
         if not any(yes.is_unended(self.now) for yes, _ in standing):
             self.happens("a consent refused that would go round one to what is over")
+
+    @precondition(lambda self: any(self.model.objections(each) for each in PROJECTS))
+    @rule(
+        target=consents,
+        data=st.data(),
+        afterwards=st.sampled_from([None, "keep", "withdraw"]),
+        scope=st.sampled_from(list(SCOPES)),
+    )
+    def go_round(self, data, afterwards, scope):
+        """An objection, by a new consent, after the one objected to was taken back or not."""
+        standing = [each for project in PROJECTS for each in self.model.objections(project)]
+        yes, _ = data.draw(st.sampled_from(standing))
+        if afterwards and yes.is_unended(self.now):
+            self.revoke(given=yes.id, name=yes.by, afterwards=afterwards)
+        owners = sorted(self.model.owners(yes.project) | {yes.by})
+        return self.give(
+            name=data.draw(st.sampled_from(owners)),
+            project=yes.project,
+            scope=scope,
+            limited=(),
+            publishes=True,
+            hours=None,
+        )
 
     @rule(target=consents, name=people, scope=st.sampled_from(list(SCOPES)))
     def give_for_all(self, name, scope):
