@@ -196,7 +196,8 @@ def revoke_consent(
         )
     verify_possible(consent, at=at, end=End.REVOKED)
     why = f"The consent for {project} was taken back on {at:%Y-%m-%d %H:%M} UTC."
-    is_withdrawing = afterwards == Afterwards.WITHDRAW
+    wheels = wheels_that_leave(consent, at=at)
+    withdrawn = wheels if afterwards == Afterwards.WITHDRAW else 0
     revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
     revocation = Revocation(
         consent=consent,
@@ -204,7 +205,7 @@ def revoke_consent(
         afterwards=afterwards,
         reason=reason.strip(),
         builds_cancelled=revoked.cancelled,
-        files_withdrawn=wheels_that_leave(consent, at=at) if is_withdrawing else 0,
+        files_withdrawn=withdrawn,
         revoked_at=at,
     )
     revocation.save()
@@ -221,7 +222,8 @@ def revoke_consent(
             "reason": revocation.reason,
             "permits": revoked.permits,
             "builds_cancelled": revoked.cancelled,
-            "files_withdrawn": revocation.files_withdrawn,
+            "files_withdrawn": withdrawn,
+            "files_kept": wheels - withdrawn,
         },
         at=at,
     )

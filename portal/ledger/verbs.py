@@ -53,7 +53,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "consent-revoked": Verb(
         "consent was taken back",
-        ("afterwards", "permits", "builds_cancelled", "files_withdrawn"),
+        ("afterwards", "permits", "builds_cancelled", "files_withdrawn", "files_kept"),
     ),
     "consents-held": Verb("moderators decided to suspend consents", ("is_whole",)),
     "consents-released": Verb("moderators ended a decision to suspend consents"),

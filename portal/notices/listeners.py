@@ -9,7 +9,6 @@ from builds.domain.states import BuildState
 from builds.models import Build
 from indexes.models import File, Project
 from portal.accounts.models import User
-from portal.consent.models import Afterwards
 from portal.consent.services import live_consents
 from portal.ledger.models import Entry
 from portal.ledger.signals import recorded
@@ -68,8 +67,11 @@ def _consent_given(entry: Entry) -> None:
 
 def _consent_revoked(entry: Entry) -> None:
     message = _of_wheels(entry.facts.get("files_withdrawn", 0))
-    if entry.facts.get("afterwards") == Afterwards.KEEP:
-        message = "Its wheels stay listed by that word, until an owner takes them off on its page."
+    if kept := entry.facts.get("files_kept", 0):
+        message = (
+            f"Wheels that stay listed by the word of who took it back: {kept}, until an owner takes"
+            " them off on its page."
+        )
     reason = entry.facts.get("reason", "")
     _tell_of_consent(Kind.CONSENT_REVOKED, entry, message=message, reason=reason)
 

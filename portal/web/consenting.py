@@ -371,6 +371,7 @@ def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         "is_over": state in OVER,
         "suspensions": suspensions,
         "is_paused": any(one.ground == Ground.PAUSE for one in suspensions),
+        "is_objected": any(one.ground == Ground.OBJECTION for one in suspensions),
         "my_objection": any(
             one.ground == Ground.OBJECTION and one.by == user for one in suspensions
         ),
@@ -469,6 +470,7 @@ def revoke(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         "state": state,
         "is_over": state in OVER,
         "is_listing": state in LISTING,
+        "is_objected": any(one.ground == Ground.OBJECTION for one in open_suspensions(found)),
         "form": form,
         "numbers": reach_of(found, at=now),
     }

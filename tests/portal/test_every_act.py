@@ -393,13 +393,16 @@ class EveryAct(RuleBasedStateMachine):
     @rule(data=st.data(), name=people)
     def unlist(self, data, name):
         """What stayed listed by the word of who took the consent back."""
-        yes = data.draw(st.sampled_from([yes for yes in self.model.consents if yes.is_kept]))
+        keeping = [one.pk for each in Project.objects.all() for one in self.kept(each)]
+        kept = [yes for yes in self.model.consents if yes.is_kept]
+        telling = [yes for yes in kept if yes.id in keeping]
+        yes = data.draw(st.sampled_from([*telling * 3, *kept]))
         others = sorted(self.model.owners(yes.project) - {yes.by})
         name = data.draw(st.sampled_from([*others, name]))
         if self.is_away(name):
             return
         row, person = Consent.objects.get(pk=yes.id), self.people[name]
-        told = dict(kept_consents(row.project, at=self.now)).get(row, 0)
+        told = self.kept(row.project).get(row, 0)
         try:
             made = unlist_wheels(consent=row, user=person, reason="", at=self.now)
         except NotYourConsent:
@@ -410,6 +413,9 @@ class EveryAct(RuleBasedStateMachine):
         self.happens("a word that wheels stay, ended")
         self.happened["kept wheels taken off"] += told
         yes.is_kept = False
+
+    def kept(self, project: Project) -> dict[Consent, int]:
+        return dict(kept_consents(project, at=self.now))
 
     @precondition(lambda self: any(yes.is_live(self.now) for yes in self.model.consents))
     @rule(
@@ -763,12 +769,12 @@ class EveryAct(RuleBasedStateMachine):
         data=st.data(),
         seats=st.permutations(MODERATORS),
         is_whole=st.booleans(),
-        then=st.sampled_from(["", "undo", "appeal"]),
+        then=st.sampled_from(["", "object", "undo", "appeal"]),
     )
     def dispute(self, *, data, seats, is_whole, then):
         """An objection overruled by two, and perhaps the way back from that."""
         standing = [each for project in PROJECTS for each in self.model.objections(project)]
-        yes, _ = data.draw(st.sampled_from(standing))
+        yes, objection = data.draw(st.sampled_from(standing))
         deciding, approving, third = seats
         case = self.opened(
             CaseKind.DISPUTED_OWNERSHIP,
@@ -783,13 +789,31 @@ class EveryAct(RuleBasedStateMachine):
                 moderation.approve(**given)
             self.case_approve(data, case, approving)
             self.case_carry_out(data, case, deciding)
-            if then == "undo":
+            if then == "object":
+                self.object_again(yes, objection)
+            elif then == "undo":
                 self.case_undo(data, case, approving)
             elif then == "appeal":
                 self.case_appeal(data, case, None)
                 self.case_answer(data, case, third)
         except PortalError:
             return
+
+    def object_again(self, yes: Yes, objection: str) -> None:
+        """Who was overruled, to the same consent."""
+        (name,) = (each for each in PEOPLE if objection_of(each) == objection)
+        row = Consent.objects.get(pk=yes.id)
+        try:
+            object_to(consent=row, user=self.people[name], reason="", at=self.now)
+        except ObjectionOverruled:
+            self.happens("an objection refused that was overruled")
+            assert objection in yes.overruled
+        except (ConsentEnded, ConsentStands):
+            assert not yes.is_unended(self.now)
+        except NotYourConsent:
+            assert not self.model.owns(name, yes.project)
+        else:
+            raise AssertionError(objection)
 
     def open_case(self, data, name, project) -> UUID:
         consents = [Consent.objects.get(pk=yes.id) for yes in self.model.of(project)]

@@ -281,7 +281,7 @@ def test_an_objection_is_taken_back_on_the_page_of_a_consent_that_is_over(
     press(co_owner, farm, "object", reason="not agreed")
     revoke = reverse("web:revoke", args=[farm.consent.pk])
     page = words_of(owner_client.get(revoke))
-    assert "until then no new consent" in page
+    assert "The objection to it stands on" in page
     assert 'value="keep"' not in page
     owner_client.post(revoke, {"afterwards": "withdraw"})
     form = reverse("web:give-consent", args=[farm.project.name])
@@ -293,6 +293,7 @@ def test_an_objection_is_taken_back_on_the_page_of_a_consent_that_is_over(
     page = words_of(co_owner.get(reverse("web:consent", args=[farm.consent.pk])))
     assert "also when this one is over" in page
     assert "Take my objection back" in page
+    assert "To undo it, consent again" not in page
     assert "Take my objection back" not in words_of(
         owner_client.get(reverse("web:consent", args=[farm.consent.pk]))
     )
