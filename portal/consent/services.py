@@ -326,6 +326,8 @@ def end_development_permits(*, at: datetime) -> int:
     if settings.AFFINEUR_DEVELOPMENT:
         return 0
     consents = Consent.objects.filter(proof__is_for_development=True)
+    locked = Project.objects.select_for_update().filter(pk__in=consents.values("project"))
+    projects = list(locked.order_by("pk"))
     origins = [str(pk) for pk in consents.values_list("pk", flat=True)]
     live = Permit.objects.filter(origin__in=origins, revoked_at=None)
     reason = "It rests on a proof made for development, which counts for nothing here."
@@ -333,8 +335,7 @@ def end_development_permits(*, at: datetime) -> int:
         revoke_permits(origin=origin, reason=reason, at=at).permits
         for origin in sorted(set(live.values_list("origin", flat=True)))
     )
-    projects = Project.objects.select_for_update().filter(pk__in=consents.values("project"))
-    for project in projects.order_by("pk"):
+    for project in projects:
         settle_listing(project, at=at)
     return ended_permits
 

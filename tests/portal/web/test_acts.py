@@ -291,7 +291,7 @@ def test_taking_it_back_shows_the_numbers_first(owner_client: Client, farm: Farm
     waiting = Build.objects.filter(project=farm.project, state="queued").count()
     assert f"{waiting} waiting builds are cancelled" in page
     assert "1 running build is stopped" in page
-    assert "1 wheel is listed by it alone" in page
+    assert "1 wheel is listed now by this consent alone" in page
     assert not Revocation.objects.exists()
 
 
