@@ -182,9 +182,10 @@ class EveryAct(RuleBasedStateMachine):
         project=st.sampled_from(list(OWNERS)),
         hours=st.sampled_from([None, 5]),
         is_built=st.booleans(),
+        waits=st.booleans(),
         is_objected=st.booleans(),
     )
-    def begin(self, *, project, hours, is_built, is_objected):
+    def begin(self, *, project, hours, is_built, waits, is_objected):
         """A consent and a request: most of what can go wrong needs builds."""
         self.staff = {name: make_administrator(name) for name in MODERATORS}
         self.people = {name: make_user(name) for name in PEOPLE}
@@ -201,12 +202,22 @@ class EveryAct(RuleBasedStateMachine):
         if is_built:
             for job in claim_builds(at=self.now):
                 self.finish(job, is_good=True)
-        if is_objected and "bob" in OWNERS[project]:
+        if "bob" not in OWNERS[project]:
+            return given
+        others = [self.given_to_wait(project)] if waits else []
+        if is_objected:
             row = Consent.objects.get(pk=given)
             object_to(consent=row, user=self.people["bob"], reason="", at=self.now)
             self.happens("object_to of a consent")
             self.yes(given).held.add(objection_of("bob"))
-        return given
+        return multiple(given, *others)
+
+    def given_to_wait(self, project: str) -> UUID:
+        """A consent of the other owner, who wants all to agree."""
+        self.want(name="bob", project=project, owners=0)
+        return self.give(
+            name="bob", project=project, scope="", limited=(), publishes=True, hours=None
+        )
 
     def project(self, name: str) -> Project:
         return Project.objects.get(name=name)
@@ -521,6 +532,8 @@ class EveryAct(RuleBasedStateMachine):
             return
         assert self.model.owns(name, yes.project)
         self.happens("a consent approved by a co-owner")
+        if self.model.objections(yes.project):
+            self.happens("a consent approved while an objection stands")
         yes.approved_by.add(name)
         self.model.settle(yes.project, self.now)
 
