@@ -1,4 +1,4 @@
-"""The control side's Celery application: workers of the `control` and `events` queues, and beat."""
+"""The control side's Celery application: workers of its queues, and beat."""
 
 import os
 

@@ -517,22 +517,45 @@ class ConsentsSuspended(PortalError):
 
 
 class ConsentObjectedTo(PortalError):
-    """Their consent is objected to, and another one of theirs would go round that."""
+    """A co-owner objects to a consent for the project, and a new one would go round that."""
 
     code = "consent-objected"
 
-    def __init__(self, project: str, consent: str, by: list[str], since: datetime) -> None:
+    def __init__(
+        self, project: str, consent: str, by: list[str], since: datetime, *, is_yours: bool
+    ) -> None:
         self.project = project
         self.consent = consent
         self.by = by
         self.since = since
+        self.is_yours = is_yours
         who = " and ".join(by)
+        turn = (
+            "It is your turn: take your objection back first, on the page of the consent that you"
+            " objected to. If that one must not hold, take it back, too: as an owner you can."
+            if is_yours
+            else f"It is the turn of {who}, who can take that back: talk to them. If you cannot"
+            " agree, report the consent as disputed ownership, and moderators decide."
+        )
         super().__init__(
-            f"{who} {'objects' if len(by) == 1 else 'object'} to your consent for {project}, since"
-            f" {since:%Y-%m-%d %H:%M} UTC, so no other one of yours is taken there meanwhile. It is"
-            f" your turn: talk to {who}, who can take that back, or report your consent as disputed"
-            " ownership, and moderators decide. You can also take your consent back, which ends"
-            " every objection to it."
+            f"{who} {'objects' if len(by) == 1 else 'object'} to a consent for {project}, since"
+            f" {since:%Y-%m-%d %H:%M} UTC. While that stands no new one is taken there or comes"
+            " into force, whoever gives it, also when the consent that it is to is over."
+            f" {turn}"
+        )
+
+
+class NothingKept(PortalError):
+    """No wheel stays listed by the word of who took the consent back."""
+
+    code = "nothing-kept"
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            f"No wheel of {project} stays listed by the word with which this consent was taken"
+            " back, so there is nothing to take off: look at the project's page for what is listed,"
+            " and at the consents that let it be."
         )
 
 

@@ -73,8 +73,15 @@ def services(*, socket_path: Path, host: str, port: int) -> list[Service]:
         Service(
             "control",
             34,
-            (*celery, "-A", "portal.celery", "worker", "--queues", "control,events")
+            (*celery, "-A", "portal.celery", "worker", "--queues", "control,events,prompt")
             + ("--concurrency", "2", "--hostname", "control@%h", "--loglevel", "INFO")
+            + ("--without-gossip", "--without-mingle"),
+        ),
+        Service(
+            "prompt",
+            33,
+            (*celery, "-A", "portal.celery", "worker", "--queues", "prompt", "--pool", "solo")
+            + ("--hostname", "prompt@%h", "--loglevel", "INFO")
             + ("--without-gossip", "--without-mingle"),
         ),
         Service("watcher", 95, (sys.executable, "manage.py", "watch")),

@@ -17,6 +17,7 @@ from portal.accounts.scopes import Scope
 from portal.api.base import ApiViewSet
 from portal.api.projects import IN_PATH, project_named
 from portal.consent.agreements import all_agreements, to_read_again
+from portal.consent.facts import facts_in, with_facts
 from portal.consent.models import (
     Afterwards,
     AskedBy,
@@ -25,13 +26,13 @@ from portal.consent.models import (
     Revocation,
     Suspension,
 )
+from portal.consent.reach import reach_of
 from portal.consent.services import (
     change_scope,
-    facts_in,
     give_consent,
     live_consents,
-    preview_revocation,
     revoke_consent,
+    unlist_wheels,
 )
 from portal.consent.states import State, state_of
 from portal.consent.suspension import approve, object_to, pause, relent, resume
@@ -55,21 +56,29 @@ class GivenAgreementSerializer(AcceptedSerializer):
 class RevocationSerializer(serializers.ModelSerializer[Revocation]):
     """The end of a consent. Why is for the project's owners, in the ledger."""
 
+    unlisted_at = serializers.DateTimeField(
+        source="unlisting.unlisted_at",
+        allow_null=True,
+        default=None,
+        help_text="When an owner took off the index what it had kept listed.",
+    )
+
     class Meta:
         model = Revocation
-        fields = ["afterwards", "revoked_at", "builds_cancelled", "files_withdrawn"]
+        fields = ["afterwards", "revoked_at", "builds_cancelled", "files_withdrawn", "unlisted_at"]
         read_only_fields = fields
 
 
 class SuspensionSerializer(serializers.ModelSerializer[Suspension]):
     """Something that holds a consent back. Who, and why, is for the project's owners.
 
-    Its wheels are off the listings meanwhile, except in a pause.
+    Its wheels are off the listings meanwhile, except in a pause. While an objection stands, no new
+    consent for the project is taken, also when the consent that it is to is over.
     """
 
     class Meta:
         model = Suspension
-        fields = ["ground", "suspended_at", "grace_until", "withdrawn_at", "builds_cancelled"]
+        fields = ["ground", "suspended_at", "builds_cancelled"]
         read_only_fields = fields
 
 
@@ -176,7 +185,12 @@ class ScopeWishSerializer(serializers.Serializer[dict[str, Any]]):
         default=AskedBy.ANYONE.value,
         help_text="Whose requests have wheels built.",
     )
-    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    expires_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Then wheels that no other consent covers leave the listings.",
+    )
     why_wider = serializers.CharField(
         required=False,
         default="",
@@ -203,7 +217,11 @@ class ConsentWishSerializer(ScopeWishSerializer):
 
 class RevocationWishSerializer(serializers.Serializer[dict[str, Any]]):
     afterwards = serializers.ChoiceField(
-        choices=Afterwards.choices, help_text="What becomes of the wheels that exist."
+        choices=Afterwards.choices,
+        help_text=(
+            "What becomes of the wheels that exist. Those kept stay listed until an owner takes"
+            " them off."
+        ),
     )
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
 
@@ -216,7 +234,7 @@ class RevocationPreviewSerializer(serializers.Serializer[Any]):
     """What taking a consent back would end."""
 
     wheels_listed = serializers.IntegerField(
-        help_text="Wheels that leave the listing if they are withdrawn."
+        help_text="Wheels that leave the listings if they are not kept there."
     )
     builds_queued = serializers.IntegerField()
     builds_running = serializers.IntegerField()
@@ -267,7 +285,7 @@ class ConsentViewSet(ApiViewSet):
     @extend_schema(responses=RevocationPreviewSerializer)
     def revocation(self, request: Request, pk: UUID) -> Response:
         """What taking it back would end."""
-        preview = preview_revocation(self.get_object(), at=timezone.now())
+        preview = reach_of(self.get_object(), at=timezone.now())
         return Response(RevocationPreviewSerializer(preview).data)
 
     @extend_schema(request=RevocationWishSerializer, responses={201: ConsentSerializer})
@@ -310,7 +328,10 @@ class ConsentActsViewSet(ApiViewSet):
 
     @extend_schema(request=ReasonSerializer)
     def object(self, request: Request, pk: UUID) -> Response:
-        """A co-owner's no: suspends it, and its wheels leave the listings until you relent."""
+        """A co-owner's no: suspends it, and its wheels leave the listings until you relent.
+
+        No new consent for the project is taken meanwhile, also when this one is taken back.
+        """
         object_to(
             consent=self.get_object(),
             user=self.person,
@@ -321,7 +342,7 @@ class ConsentActsViewSet(ApiViewSet):
 
     @extend_schema(responses=ConsentSerializer)
     def relent(self, request: Request, pk: UUID) -> Response:
-        """Take your objection back."""
+        """Take your objection back, also when the consent is over."""
         relent(consent=self.get_object(), user=self.person, at=timezone.now())
         return Response(shown(pk, request))
 
@@ -331,9 +352,26 @@ class ConsentActsViewSet(ApiViewSet):
         approve(consent=self.get_object(), user=self.person, at=timezone.now())
         return Response(shown(pk, request))
 
+    @extend_schema(request=ReasonSerializer, responses={201: ConsentSerializer})
+    def unlist(self, request: Request, pk: UUID) -> Response:
+        """Take off the index the wheels that stayed listed when it was taken back.
+
+        By who gave it, or by another proven owner.
+        """
+        unlist_wheels(
+            consent=self.get_object(),
+            user=self.person,
+            reason=_reason(request),
+            at=timezone.now(),
+        )
+        return Response(shown(pk, request), status=status.HTTP_201_CREATED)
+
     @extend_schema(request=ScopeWishSerializer, responses={201: ConsentSerializer})
     def rescope(self, request: Request, pk: UUID) -> Response:
-        """Another scope: a new consent on the same agreements replaces this one."""
+        """Another scope: a new consent on the same agreements replaces this one.
+
+        Wheels that it does not cover leave the listings.
+        """
         wish = ScopeWishSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         changed = change_scope(
@@ -350,8 +388,7 @@ def _reason(request: Request) -> str:
 
 
 def shown_consents() -> QuerySet[Consent]:
-    consents = Consent.objects.select_related("project", "proof", "revocation", "replaced_by")
-    return consents.prefetch_related("suspensions__by")
+    return with_facts(Consent.objects.select_related("project", "proof"))
 
 
 def live_ids(project: Project) -> frozenset[UUID]:

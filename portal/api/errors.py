@@ -75,6 +75,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "case-not-ready": HTTPStatus.CONFLICT,
     "consent-ended": HTTPStatus.CONFLICT,
     "consent-objected": HTTPStatus.CONFLICT,
+    "nothing-kept": HTTPStatus.CONFLICT,
     "nothing-to-replay": HTTPStatus.CONFLICT,
     "index-name-taken": HTTPStatus.CONFLICT,
     "invitation-over": HTTPStatus.CONFLICT,

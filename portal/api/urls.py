@@ -102,6 +102,7 @@ urlpatterns = [
     path("consents/<uuid:pk>/pause/", ConsentActsViewSet.as_view({"post": "pause"})),
     path("consents/<uuid:pk>/resume/", ConsentActsViewSet.as_view({"post": "resume"})),
     path("consents/<uuid:pk>/scope/", ConsentActsViewSet.as_view({"post": "rescope"})),
+    path("consents/<uuid:pk>/unlisting/", ConsentActsViewSet.as_view({"post": "unlist"})),
     path("delegations/<int:pk>/", DelegationsViewSet.as_view({"delete": "destroy"})),
     path("decisions/", DecisionViewSet.as_view(LIST)),
     path("decisions/<uuid:pk>/", DecisionViewSet.as_view(RETRIEVE)),

@@ -33,6 +33,7 @@ TABLES: Mapping[str, Table] = {
     "ownership.Proof": Table(by_user=("user",)),
     "consent.Consent": Table(by_user=("user",)),
     "consent.Revocation": Table(by_user=("user",)),
+    "consent.Unlisting": Table(by_user=("user",)),
     "consent.Suspension": Table(by_user=("by",)),
     "consent.Approval": Table(by_user=("user",)),
     "consent.Threshold": Table(by_user=("user",)),

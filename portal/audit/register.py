@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from portal.consent.facts import facts_in, with_facts
 from portal.consent.models import Consent
-from portal.consent.services import facts_in
 from portal.consent.states import State, state_of
 
 
@@ -35,8 +35,7 @@ class Registered:
 
 def consents_ever_given(*, project: str = "") -> QuerySet[Consent]:
     """Of one project, or of all; the newest first."""
-    consents = Consent.objects.select_related("project", "proof", "revocation", "replaced_by")
-    consents = consents.prefetch_related("suspensions__by")
+    consents = with_facts(Consent.objects.select_related("project", "proof"))
     if project:
         consents = consents.filter(project__name=project)
     return consents.order_by("-given_at", "pk")

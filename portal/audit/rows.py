@@ -177,6 +177,13 @@ TABLES: Mapping[str, Table] = {
             "is_ended": _is_set("ended_at"),
         },
     ),
+    "consent.Expiry": Table(
+        "expiry",
+        key=("consent_id",),
+        name="of consent {}",
+        project="consent__project__name",
+        same=("builds_cancelled", "files_withheld", "seen_at"),
+    ),
     "consent.KeptSource": Table(
         "source", key=("filename", "sha256"), name="{} ({})", project="project__name"
     ),
@@ -201,11 +208,10 @@ TABLES: Mapping[str, Table] = {
     "consent.Suspension": Table(
         "suspension",
         project="consent__project__name",
-        same=("ground", "reason", "suspended_at", "grace_until"),
+        same=("ground", "reason", "suspended_at"),
         columns={
             "consent": "consent_id",
             "by": Coalesce("by__username", Value("portal")),
-            "is_withdrawn": _is_set("withdrawn_at"),
             "is_lifted": _is_set("lifted_at"),
             "is_overruled": _is_set("overruled_at"),
         },
@@ -216,6 +222,14 @@ TABLES: Mapping[str, Table] = {
         name="of {} for {}",
         project="project__name",
         same=("owners",),
+    ),
+    "consent.Unlisting": Table(
+        "unlisting",
+        key=("revocation__consent_id",),
+        name="after the end of consent {}",
+        project="revocation__consent__project__name",
+        same=("reason", "files_withdrawn", "unlisted_at"),
+        columns={"by": "user__username"},
     ),
     "indexes.CuratedIndex": Table(
         "index",

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from indexes.admin import ReadOnlyAdmin
-from portal.consent.models import Consent, Revocation, Suspension
+from portal.consent.models import Consent, Expiry, Revocation, Suspension, Unlisting
 
 
 @admin.register(Consent)
@@ -18,8 +18,22 @@ class RevocationAdmin(ReadOnlyAdmin):
     search_fields = ["=consent__project__name", "=user__username"]
 
 
+@admin.register(Unlisting)
+class UnlistingAdmin(ReadOnlyAdmin):
+    list_display = ["revocation", "user", "files_withdrawn", "unlisted_at"]
+    list_select_related = ["revocation__consent__project", "revocation__consent__user", "user"]
+    search_fields = ["=revocation__consent__project__name", "=user__username"]
+
+
+@admin.register(Expiry)
+class ExpiryAdmin(ReadOnlyAdmin):
+    list_display = ["consent", "files_withheld", "seen_at"]
+    list_select_related = ["consent__project", "consent__user"]
+    search_fields = ["=consent__project__name"]
+
+
 @admin.register(Suspension)
 class SuspensionAdmin(ReadOnlyAdmin):
-    list_display = ["consent", "ground", "suspended_at", "grace_until", "withdrawn_at", "lifted_at"]
+    list_display = ["consent", "ground", "suspended_at", "lifted_at", "overruled_at"]
     list_select_related = ["consent__project", "consent__user"]
     search_fields = ["=consent__project__name", "=consent__user__username"]

@@ -12,12 +12,12 @@ from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 
 from indexes.models import Project
+from portal.consent.facts import unended_consents
 from portal.consent.licences import addresses_of
 from portal.consent.mail import send
 from portal.consent.models import Letter
 from portal.consent.pause_links import link_of, new_link, take_back
 from portal.consent.refusals import wants_no_letters
-from portal.consent.services import unended_consents
 from portal.errors import LetterNotSent
 from portal.ledger.services import record
 from portal.ownership.owners import owners_of

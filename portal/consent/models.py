@@ -92,11 +92,41 @@ class Revocation(AppendOnlyModel):
         return f"end of {self.consent}"
 
 
+class Unlisting(AppendOnlyModel):
+    """That an owner took wheels off the index which a revocation had kept listed. Append-only."""
+
+    revocation = models.OneToOneField(
+        Revocation, on_delete=models.PROTECT, related_name="unlisting"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="unlistings"
+    )
+    reason = models.TextField(blank=True)
+    files_withdrawn = models.PositiveIntegerField(default=0)
+    unlisted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"wheels after the {self.revocation}"
+
+
+class Expiry(AppendOnlyModel):
+    """That a consent ended by its date, and what followed was done. Append-only."""
+
+    consent = models.OneToOneField(Consent, on_delete=models.PROTECT, related_name="expiry")
+    builds_cancelled = models.PositiveIntegerField(default=0)
+    files_withheld = models.PositiveIntegerField(default=0)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"expiry of {self.consent}"
+
+
 class Suspension(models.Model):
     """A time in which something holds a consent back; it is in force when none is open.
 
-    Unless it is a pause, the consent's wheels are off the listings meanwhile; they are withdrawn at
-    `grace_until`, if there is one. What the suspension took is given back when it is lifted.
+    Unless it is a pause, the consent's wheels are off the listings meanwhile. What the suspension
+    took is given back when it is lifted. An objection stands until it is lifted, also when its
+    consent is over.
     """
 
     consent = models.ForeignKey(Consent, on_delete=models.PROTECT, related_name="suspensions")
@@ -116,10 +146,6 @@ class Suspension(models.Model):
     reason = models.TextField(blank=True)
     builds_cancelled = models.PositiveIntegerField(default=0)
     suspended_at = models.DateTimeField()
-    grace_until = models.DateTimeField(null=True, blank=True)
-    withdrawn_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its wheels were withdrawn: the grace had ended."
-    )
     lifted_at = models.DateTimeField(null=True, blank=True)
     overruled_at = models.DateTimeField(
         null=True,

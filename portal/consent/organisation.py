@@ -14,8 +14,9 @@ from django.db import transaction
 
 from indexes.models import Project
 from portal.accounts.models import User
+from portal.consent.facts import unended_consents
 from portal.consent.models import Consent
-from portal.consent.services import give_consent, unended_consents
+from portal.consent.services import give_consent
 from portal.errors import NoOrganisation, PortalError
 from portal.ownership.models import Proof
 from portal.ownership.owners import proofs_that_count

@@ -8,7 +8,7 @@ from django.db import transaction
 from indexes.models import Project
 from portal.accounts.models import User
 from portal.consent.models import Consent, Delegation, Task, Threshold
-from portal.consent.states import Party, approvals_needed, strictest
+from portal.consent.states import Ground, Party, approvals_needed, strictest
 from portal.errors import InvalidThreshold, ProofNeeded
 from portal.ledger.services import record
 from portal.ownership.owners import owners_of
@@ -61,6 +61,9 @@ def parties_of(user: User, consent: Consent, *, at: datetime) -> frozenset[Party
         parties.add(Party.GIVER)
     elif has_proof(user=user, project=consent.project, at=at):
         parties.add(Party.OWNER)
+    objections = consent.suspensions.filter(ground=Ground.OBJECTION.value, by=user, lifted_at=None)
+    if objections.exists():
+        parties.add(Party.OBJECTOR)
     tasks = tasks_of(user, consent.project, at=at)
     if Task.PAUSE in tasks:
         parties.add(Party.PAUSER)

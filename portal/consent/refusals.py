@@ -6,8 +6,8 @@ from django.db import transaction
 
 from indexes.models import Project
 from portal.accounts.models import User
+from portal.consent.facts import unended_consents
 from portal.consent.models import PauseLink, Refusal
-from portal.consent.services import unended_consents
 from portal.consent.telling import tell
 from portal.errors import ConsentStands, NotYourConsent, ProofNeeded
 from portal.ownership.services import has_proof

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
-from django.db.models.functions import Now
-from django.utils import timezone
 
 from builds.domain.permits import Channel
 from builds.domain.planning import parse_specifiers
@@ -17,12 +15,14 @@ from builds.domain.targets import parse_targets
 from builds.models import Permit
 from builds.services.permits import revoke_permits
 from indexes.domain.licences import canonical_licence
-from indexes.models import File, Project
+from indexes.models import Project
 from indexes.services.refresh import enrol_project
 from portal.accounts.models import User
 from portal.consent.agreements import Agreement, current, needed_for
 from portal.consent.as_code import bound_to_file
+from portal.consent.facts import counting_consents, facts_of, unended_consents
 from portal.consent.licensing import Judged, judge
+from portal.consent.listing import settle_listing, wheels_that_leave
 from portal.consent.models import (
     Afterwards,
     AskedBy,
@@ -31,24 +31,15 @@ from portal.consent.models import (
     Refusal,
     Revocation,
     Suspension,
+    Unlisting,
 )
 from portal.consent.owners import owners_wanted, parties_of
-from portal.consent.reach import (
-    WITHDRAWN_WITH_CONSENT,
-    Reach,
-    files_of_consent_alone,
-    issue_permits,
-    keep_off,
-    reach_of,
-    relist,
-    withdraw_files,
-)
+from portal.consent.permits import issue_permits
 from portal.consent.signals import consent_giving
 from portal.consent.states import (
     MAY,
     Act,
     End,
-    Facts,
     Ground,
     Hold,
     NotPossible,
@@ -56,7 +47,6 @@ from portal.consent.states import (
     State,
     ended,
     held,
-    state_of,
 )
 from portal.consent.telling import tell
 from portal.errors import (
@@ -67,12 +57,25 @@ from portal.errors import (
     InvalidConsent,
     LicenceNeeded,
     LicenceRefused,
+    NothingKept,
     NotYourConsent,
     RefusalStands,
 )
 from portal.ledger.services import record
 from portal.ownership.services import needed_proof
 from portal.requests.services import replan_project
+
+
+class Scope(TypedDict):
+    """What a consent covers, as `give_consent` takes it."""
+
+    specifiers: str
+    covers_new_releases: bool
+    targets: Sequence[str]
+    channels: Sequence[str]
+    asked_by: str
+    expires_at: datetime | None
+    why_wider: NotRequired[str]
 
 
 @transaction.atomic
@@ -97,12 +100,12 @@ def give_consent(
 
     `accepted` is [{"name", "sha256", "clauses": [ids]}], every clause of each text that is no
     promise of ours. An equal consent of the same person
-    that still holds is returned instead of a second one. Wheels that an earlier revocation
-    withdrew are listed again where this consent lets them be. Where more owners have to say yes
+    that still holds is returned instead of a second one. Wheels that were withheld are listed
+    again where this consent lets them be. Where more owners have to say yes
     it waits for them, and nothing is built meanwhile. A no of one's own ends with it. A scope that
     is wider than the table in the newest sdist allows takes `why_wider`. Nothing is taken while
-    moderators suspend what the same person gave there, or a co-owner objects to it
-    (`ConsentsSuspended`, `ConsentObjectedTo`).
+    moderators suspend what the same person gave there (`ConsentsSuspended`), or an objection to
+    any consent for the project stands (`ConsentObjectedTo`).
     """
     project = Project.objects.select_for_update().get(pk=project.pk)
     chosen = _channels(project, channels)
@@ -149,62 +152,31 @@ def verify_takes_consent(*, user: User, project: Project, at: datetime) -> None:
 
 
 @transaction.atomic
-def change_scope(
-    *,
-    consent: Consent,
-    user: User,
-    specifiers: str,
-    covers_new_releases: bool,
-    targets: Sequence[str],
-    channels: Sequence[str],
-    asked_by: str,
-    expires_at: datetime | None,
-    at: datetime,
-    why_wider: str = "",
-) -> Consent:
+def change_scope(*, consent: Consent, user: User, at: datetime, **scope: Unpack[Scope]) -> Consent:
     """Give the same consent another scope: a new one that replaces it, on the same agreements.
 
-    Builds that it does not cover are cancelled; wheels that exist stay as they are. Raises
+    Builds that it does not cover are cancelled, and wheels leave the listings. Raises
     `NotYourConsent`, `ConsentStands`, `InvalidConsent`, `ProofNeeded`, and what `give_consent` does
-    where nothing of theirs is taken.
+    where nothing is taken.
     """
     project = Project.objects.select_for_update().get(pk=consent.project_id)
-    verify_may(Act.RESCOPE, user=user, consent=consent, at=at)
-    verify_possible(consent, at=at, end=End.REPLACED)
-    chosen = _channels(project, channels)
-    if not set(chosen) <= set(consent.channels):
-        problem = "publishing takes agreements of its own: give a consent for it instead."
-        raise InvalidConsent(project.name, "channels", problem)
-    draft = Consent(
-        user=user,
-        project=project,
-        capacity=consent.capacity,
-        proof=needed_proof(user=user, project=project, at=at, says=chosen),
-        agreements=consent.agreements,
-        channels=chosen,
-        licence_expression=consent.licence_expression,
-        licence_chosen=consent.licence_chosen,
-        licence_class=consent.licence_class,
-        licence_seen_in=consent.licence_seen_in,
-        replaces=consent,
-        given_at=at,
-    )
-    _set_scope(
-        draft,
-        specifiers=specifiers,
-        covers_new_releases=covers_new_releases,
-        targets=targets,
-        asked_by=asked_by,
-        expires_at=expires_at,
-        why_wider=why_wider,
-        at=at,
-    )
+    draft = _with_scope(consent, user, scope, at=at)
     _put_in_force(draft, at=at)
     # After the new ones are there: a build that they cover goes on.
     why = f"The consent for {project} has another scope since {at:%Y-%m-%d %H:%M} UTC."
     revoke_permits(origin=str(consent.pk), reason=why, at=at)
     replan_project(project=project, at=at, why=why)
     return draft
+
+
+def preview_scope(*, consent: Consent, user: User, at: datetime, **scope: Unpack[Scope]) -> int:
+    """How many wheels `change_scope` would take off the listings; changes nothing.
+
+    Raises what that does, except where nothing is taken.
+    """
+    draft = _with_scope(consent, user, scope, at=at)
+    is_held = owners_wanted(consent.project, at=at) > 1
+    return wheels_that_leave(consent, instead=draft, is_held=is_held, at=at)
 
 
 @transaction.atomic
@@ -224,11 +196,8 @@ def revoke_consent(
         )
     verify_possible(consent, at=at, end=End.REVOKED)
     why = f"The consent for {project} was taken back on {at:%Y-%m-%d %H:%M} UTC."
-    gone = f"{WITHDRAWN_WITH_CONSENT} on {at:%Y-%m-%d}."
-    doomed: list[File] = []
-    if afterwards == Afterwards.WITHDRAW:
-        doomed = files_of_consent_alone(consent, at=at)
-        keep_off(consent, reason=gone, at=at)
+    wheels = wheels_that_leave(consent, at=at)
+    withdrawn = wheels if afterwards == Afterwards.WITHDRAW else 0
     revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
     revocation = Revocation(
         consent=consent,
@@ -236,11 +205,11 @@ def revoke_consent(
         afterwards=afterwards,
         reason=reason.strip(),
         builds_cancelled=revoked.cancelled,
-        files_withdrawn=len(doomed),
+        files_withdrawn=withdrawn,
         revoked_at=at,
     )
     revocation.save()
-    withdraw_files(doomed, reason=gone, at=at)
+    settle_listing(project, at=at)
     tell(
         "consent-revoked",
         project=project,
@@ -253,7 +222,8 @@ def revoke_consent(
             "reason": revocation.reason,
             "permits": revoked.permits,
             "builds_cancelled": revoked.cancelled,
-            "files_withdrawn": len(doomed),
+            "files_withdrawn": withdrawn,
+            "files_kept": wheels - withdrawn,
         },
         at=at,
     )
@@ -261,9 +231,42 @@ def revoke_consent(
     return revocation
 
 
-def preview_revocation(consent: Consent, *, at: datetime | None = None) -> Reach:
-    """The numbers to show before a person decides, now unless told; changes nothing."""
-    return reach_of(consent, at=at or timezone.now())
+@transaction.atomic
+def unlist_wheels(*, consent: Consent, user: User, reason: str, at: datetime) -> Unlisting:
+    """Take off the index what stayed listed when the consent was taken back.
+
+    Raises `NotYourConsent` unless `user` gave it, is another proven owner or was named by one to
+    take consents back; `NothingKept` where no such word stands.
+    """
+    project = Project.objects.select_for_update().get(pk=consent.project_id)
+    verify_may(Act.UNLIST, user=user, consent=consent, at=at)
+    revocation = Revocation.objects.filter(consent=consent).first()
+    if revocation is None or not facts_of(consent).keeps_wheels:
+        raise NothingKept(project.name)
+    unlisting = Unlisting(
+        revocation=revocation,
+        user=user,
+        reason=reason.strip(),
+        files_withdrawn=wheels_that_leave(consent, at=at),
+        unlisted_at=at,
+    )
+    unlisting.save()
+    settle_listing(project, at=at)
+    tell(
+        "wheels-unlisted",
+        project=project,
+        actor=user,
+        people=[consent.user, revocation.user],
+        text=f"{user} took the wheels of {project} off the index that stayed listed by it"
+        f" ({unlisting.files_withdrawn}). Lock files that name them still resolve.",
+        facts={
+            "consent": str(consent.pk),
+            "reason": unlisting.reason,
+            "files_withdrawn": unlisting.files_withdrawn,
+        },
+        at=at,
+    )
+    return unlisting
 
 
 def live_consents(project: Project, *, at: datetime | None = None) -> QuerySet[Consent]:
@@ -271,59 +274,18 @@ def live_consents(project: Project, *, at: datetime | None = None) -> QuerySet[C
     return unended_consents(project, at=at).exclude(pk__in=_suspended())
 
 
-def unended_consents(project: Project, *, at: datetime | None = None) -> QuerySet[Consent]:
-    """Those that hold, and those that would if nothing held them back; newest first."""
-    moment: Any = at or Now()
-    consents = Consent.objects.filter(project=project, revocation=None, replaced_by=None).filter(
-        Q(expires_at=None) | Q(expires_at__gt=moment)
-    )
-    if not settings.AFFINEUR_DEVELOPMENT:
-        consents = consents.filter(proof__is_for_development=False)
-    return consents.select_related("user", "proof", "project")
-
-
 def held_back_consents(project: Project, *, at: datetime) -> list[Consent]:
-    """Those that something holds back, with that as their `open_holds`, oldest first."""
-    is_open = Suspension.objects.filter(lifted_at=None).order_by("suspended_at", "pk")
-    held = unended_consents(project, at=at).filter(pk__in=_suspended())
-    return list(held.prefetch_related(Prefetch("suspensions", is_open, to_attr="open_holds")))
+    """Those that something holds back, with that as their `open_holds`, oldest first.
 
-
-def open_suspensions(consent: Consent) -> list[Suspension]:
-    """What holds a consent back now, oldest first."""
-    found = Suspension.objects.filter(consent=consent, lifted_at=None).select_related("by")
-    return list(found.order_by("suspended_at", "pk"))
-
-
-def facts_of(consent: Consent) -> Facts:
-    """What decides in which state it is, as the database has it now."""
-    rows = Consent.objects.select_related("revocation", "replaced_by")
-    return facts_in(rows.prefetch_related("suspensions__by").get(pk=consent.pk))
-
-
-def facts_in(consent: Consent) -> Facts:
-    """The same of a row with its revocation, its replacement and its suspensions at hand."""
-    end = None
-    if getattr(consent, "revocation", None):
-        end = End.REVOKED
-    elif getattr(consent, "replaced_by", None):
-        end = End.REPLACED
-    holds = frozenset(
-        hold_of(suspension)
-        for suspension in consent.suspensions.all()
-        if suspension.lifted_at is None
+    Of those that are over, what is objected to: that outlasts them.
+    """
+    unended = unended_consents(project, at=at).values("pk")
+    standing = Suspension.objects.filter(lifted_at=None, consent__project=project).filter(
+        Q(consent__in=unended) | Q(ground=Ground.OBJECTION.value)
     )
-    return Facts(holds=holds, end=end, expires_at=consent.expires_at)
-
-
-def hold_of(suspension: Suspension) -> Hold:
-    ground = Ground(suspension.ground)
-    by = suspension.by.username if suspension.by and ground is Ground.OBJECTION else ""
-    return Hold(ground, by)
-
-
-def consent_state(consent: Consent, *, at: datetime) -> State:
-    return state_of(facts_of(consent), at=at)
+    held = counting_consents().filter(pk__in=standing.values("consent")).select_related("user")
+    holds = Prefetch("suspensions", standing.order_by("suspended_at", "pk"), to_attr="open_holds")
+    return list(held.prefetch_related(holds))
 
 
 def verify_may(act: Act, *, user: User, consent: Consent, at: datetime) -> frozenset[Party]:
@@ -357,16 +319,24 @@ def _not_possible(consent: Consent, state: State) -> ConsentEnded | ConsentStand
 
 @transaction.atomic
 def end_development_permits(*, at: datetime) -> int:
-    """Outside development, end the permits of consents whose proof was for development only."""
+    """Outside development, end what consents allow whose proof was for development only.
+
+    Says how many permits ended.
+    """
     if settings.AFFINEUR_DEVELOPMENT:
         return 0
     consents = Consent.objects.filter(proof__is_for_development=True)
+    locked = Project.objects.select_for_update().filter(pk__in=consents.values("project"))
+    projects = list(locked.order_by("pk"))
     origins = [str(pk) for pk in consents.values_list("pk", flat=True)]
     live = Permit.objects.filter(origin__in=origins, revoked_at=None)
-    ended_permits = 0
-    for origin in sorted(set(live.values_list("origin", flat=True))):
-        reason = "It rests on a proof made for development, which counts for nothing here."
-        ended_permits += revoke_permits(origin=origin, reason=reason, at=at).permits
+    reason = "It rests on a proof made for development, which counts for nothing here."
+    ended_permits = sum(
+        revoke_permits(origin=origin, reason=reason, at=at).permits
+        for origin in sorted(set(live.values_list("origin", flat=True)))
+    )
+    for project in projects:
+        settle_listing(project, at=at)
     return ended_permits
 
 
@@ -378,13 +348,11 @@ def _put_in_force(consent: Consent, *, at: datetime) -> None:
     """Keep it, and issue its permits; hold them back where more owners have to say yes."""
     consent_giving.send(Consent, consent=consent)
     consent.save()
-    permits = issue_permits(consent, at=at)
+    issue_permits(consent, at=at)
     needed = owners_wanted(consent.project, at=at)
     if needed > 1:
         _let_wait(consent, needed, at=at)
-    else:
-        relist(consent.project, permits, at=at)
-    _tell_of_consent(consent, needed)
+    _tell_of_consent(consent, needed, withheld=settle_listing(consent.project, at=at))
 
 
 def _let_wait(consent: Consent, needed: int, *, at: datetime) -> None:
@@ -402,6 +370,42 @@ def _let_wait(consent: Consent, needed: int, *, at: datetime) -> None:
     }
     project = consent.project.name
     record(actor="portal", verb="consent-waiting", project=project, facts=facts, at=at)
+
+
+def _with_scope(consent: Consent, user: User, scope: Scope, *, at: datetime) -> Consent:
+    """The unsaved one that would replace it; raises what stands against that."""
+    project = consent.project
+    verify_may(Act.RESCOPE, user=user, consent=consent, at=at)
+    verify_possible(consent, at=at, end=End.REPLACED)
+    chosen = _channels(project, scope["channels"])
+    if not set(chosen) <= set(consent.channels):
+        problem = "publishing takes agreements of its own: give a consent for it instead."
+        raise InvalidConsent(project.name, "channels", problem)
+    draft = Consent(
+        user=user,
+        project=project,
+        capacity=consent.capacity,
+        proof=needed_proof(user=user, project=project, at=at, says=chosen),
+        agreements=consent.agreements,
+        channels=chosen,
+        licence_expression=consent.licence_expression,
+        licence_chosen=consent.licence_chosen,
+        licence_class=consent.licence_class,
+        licence_seen_in=consent.licence_seen_in,
+        replaces=consent,
+        given_at=at,
+    )
+    _set_scope(
+        draft,
+        specifiers=scope["specifiers"],
+        covers_new_releases=scope["covers_new_releases"],
+        targets=scope["targets"],
+        asked_by=scope["asked_by"],
+        expires_at=scope["expires_at"],
+        why_wider=scope.get("why_wider", ""),
+        at=at,
+    )
+    return draft
 
 
 def _set_scope(
@@ -519,23 +523,13 @@ def _equal_consent(draft: Consent, *, at: datetime) -> Consent | None:
     return None
 
 
-def _tell_of_consent(consent: Consent, needed: int) -> None:
+def _tell_of_consent(consent: Consent, needed: int, *, withheld: int) -> None:
     project = consent.project
-    text = f"{consent.user} consented to building {project} here."
-    if consent.replaces:
-        text = f"{consent.user} changed the scope of the consent for {project}."
-    if needed > 1:
-        text += (
-            f" It waits until {needed} of the project's owners have said yes. It is your turn:"
-            " read it, then approve of it or object to it."
-        )
-    else:
-        text += " A co-owner who does not agree can object, which suspends it at once."
     tell(
         "consent-given",
         project=project,
         actor=consent.user,
-        text=text,
+        text=f"{consent.user} consented to building {project} here.",
         facts={
             "consent": str(consent.pk),
             "capacity": consent.capacity,
@@ -553,6 +547,7 @@ def _tell_of_consent(consent: Consent, needed: int) -> None:
             "licence_class": consent.licence_class,
             "replaces": str(consent.replaces.pk) if consent.replaces else None,
             "owners_needed": needed,
+            "files_withheld": withheld,
             "expires_at": consent.expires_at.isoformat() if consent.expires_at else None,
         },
         at=consent.given_at,

@@ -4,7 +4,7 @@ A consent is in force while nothing holds it and nothing ended it. Holds are of 
 and can stand together: it is in force again when the last of them is gone. An end is for ever.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -30,9 +30,9 @@ class Ground(StrEnum):
         return self in {Ground.OBJECTION, Ground.PROOF, Ground.MODERATION}
 
     @property
-    def has_grace(self) -> bool:
-        """Whether wheels are withdrawn when it has lasted long; moderators decide by themselves."""
-        return self in {Ground.OBJECTION, Ground.PROOF}
+    def outlasts(self) -> bool:
+        """Whether it is to be lifted also when the consent is over: it says something beyond it."""
+        return self in {Ground.OBJECTION, Ground.MODERATION}
 
 
 class End(StrEnum):
@@ -58,9 +58,19 @@ class State(StrEnum):
     def label(self) -> str:
         return _STATES[self]
 
+    @property
+    def predicate(self) -> str:
+        """What is said of a consent in that state: “The consent …”."""
+        return {
+            State.EXPIRED: "has ended",
+            State.WAITING: "waits for co-owners",
+            State.LIVE: "holds",
+        }.get(self, f"is {self.label}")
+
 
 LISTING = frozenset({State.LIVE, State.PAUSED})
 """States in which a consent lets its wheels be listed."""
+OVER = frozenset({State.REVOKED, State.REPLACED, State.EXPIRED})
 
 
 class Party(StrEnum):
@@ -73,6 +83,8 @@ class Party(StrEnum):
     """Somebody whom an owner named to pause."""
     REVOKER = "revoker"
     """Somebody whom an owner named to take back."""
+    OBJECTOR = "objector"
+    """Whose objection to it stands, whatever else they are by then."""
     METADATA = "metadata"
     """Who reads the mail of the address in the project's metadata."""
 
@@ -85,6 +97,8 @@ class Act(StrEnum):
     RELENT = "relent"
     RESCOPE = "rescope"
     REVOKE = "revoke"
+    UNLIST = "unlist"
+    """Take wheels off the index that stayed listed when the consent was taken back."""
 
 
 _GROUNDS: Mapping[Ground, str] = {
@@ -113,16 +127,29 @@ _STATE_OF: Mapping[Ground, State] = {
     Ground.PAUSE: State.PAUSED,
 }
 
+_SUSPENDED = "Not listed while the consent for it is suspended."
+_UNCOVERED = "Not listed: no consent covers it."
+_UNLISTED: Mapping[State, str] = {
+    State.HELD: _SUSPENDED,
+    State.OBJECTED: _SUSPENDED,
+    State.SUSPENDED: _SUSPENDED,
+    State.WAITING: "Not listed until more of its owners have said yes to the consent for it.",
+    State.REVOKED: "Withdrawn by its maintainers, who took back their consent.",
+    State.EXPIRED: "Not listed: the consent for it has ended.",
+}
+"""Of a wheel that several consents cover, the first of these states that one of them is in."""
+
 MAY: Mapping[Act, frozenset[Party]] = {
     Act.APPROVE: frozenset({Party.OWNER}),
     Act.PAUSE: frozenset({Party.GIVER, Party.OWNER, Party.PAUSER, Party.METADATA}),
     Act.RESUME: frozenset({Party.GIVER, Party.OWNER, Party.PAUSER}),
     Act.OBJECT: frozenset({Party.OWNER}),
-    Act.RELENT: frozenset({Party.OWNER}),
+    Act.RELENT: frozenset({Party.OBJECTOR}),
     Act.RESCOPE: frozenset({Party.GIVER}),
     Act.REVOKE: frozenset({Party.GIVER, Party.OWNER, Party.REVOKER}),
+    Act.UNLIST: frozenset({Party.GIVER, Party.OWNER, Party.REVOKER}),
 }
-"""Who may do what. An objection is taken back by who made it, whatever they are by then."""
+"""Who may do what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +167,8 @@ class Facts:
     holds: frozenset[Hold] = frozenset()
     end: End | None = None
     expires_at: datetime | None = None
+    keeps_wheels: bool = False
+    """Whether who took it back said that its wheels stay listed, and no owner has ended that."""
 
 
 class NotPossible(Exception):
@@ -160,29 +189,55 @@ def state_of(facts: Facts, *, at: datetime) -> State:
     return next((state for ground, state in _STATE_OF.items() if ground in grounds), State.LIVE)
 
 
+def lists(facts: Facts, *, at: datetime) -> bool:
+    """Whether it lets the wheels that it covers be listed.
+
+    It does while it holds or is paused, and, once it was taken back with the word that they stay,
+    by that word alone, which has no date; what held it back then counts as before.
+    """
+    if facts.keeps_wheels:
+        facts = replace(facts, end=None, expires_at=None)
+    return state_of(facts, at=at) in LISTING
+
+
+def why_unlisted(covering: Iterable[Facts], *, at: datetime) -> str:
+    """Why a wheel that these consents cover is not listed; empty where one of them lets it be.
+
+    It says the same for as long as the consents stand as they do.
+    """
+    consents = list(covering)
+    if any(lists(facts, at=at) for facts in consents):
+        return ""
+    states = {state_of(facts, at=at) for facts in consents}
+    return next((why for state, why in _UNLISTED.items() if state in states), _UNCOVERED)
+
+
 def held(facts: Facts, hold: Hold, *, at: datetime) -> Facts:
     """The consent with one more hold. Raises `NotPossible` when it ended, or has that one."""
     state = state_of(facts, at=at)
-    if _is_over(state) or hold in facts.holds:
+    if state in OVER or hold in facts.holds:
         raise NotPossible(state)
     return replace(facts, holds=facts.holds | {hold})
 
 
 def released(facts: Facts, hold: Hold, *, at: datetime) -> Facts:
-    """The consent without that hold. Raises `NotPossible` when it ended, or has it not."""
+    """The consent without that hold.
+
+    Raises `NotPossible` when it has it not, or has ended, unless the hold outlasts that.
+    """
     state = state_of(facts, at=at)
-    if _is_over(state) or hold not in facts.holds:
+    if hold not in facts.holds or (state in OVER and not hold.ground.outlasts):
         raise NotPossible(state)
     return replace(facts, holds=facts.holds - {hold})
 
 
 def ended(facts: Facts, end: End, *, at: datetime) -> Facts:
-    """The consent, over. One that has expired can still be taken back, wheels and all.
+    """The consent, over. Raises `NotPossible` when it is already, or does not hold as it should.
 
-    Raises `NotPossible` when it is over already, or is to be replaced while it does not hold.
+    It is taken back in any state, and replaced while it holds.
     """
     state = state_of(facts, at=at)
-    if facts.end or (end is End.REPLACED and state is not State.LIVE):
+    if state in OVER or (end is End.REPLACED and state is not State.LIVE):
         raise NotPossible(state)
     return replace(facts, end=end)
 
@@ -205,7 +260,3 @@ def strictest(wishes: list[int]) -> int:
     (3, 0, 1)
     """
     return 0 if 0 in wishes else max(wishes, default=1)
-
-
-def _is_over(state: State) -> bool:
-    return state in {State.REVOKED, State.REPLACED, State.EXPIRED}

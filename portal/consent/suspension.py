@@ -2,42 +2,37 @@
 
 Nothing is deleted. What a hold took is given back when the last of them is lifted. Under a pause
 published wheels stay listed: a paused consent is still a consent. Under the other holds they leave
-the listings at once, stay downloadable, and come back with the consent; where a hold has a grace
-they are withdrawn when that ends, until the consent holds again.
+the listings at once, stay downloadable, and come back with the consent.
+
+An objection stands until who made it takes it back, or moderators overrule it, also when the
+consent that it is to is over. While one stands no new consent for the project holds, whoever gives
+it: none is taken, and none that waits for its owners is put in force.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from builds.services.permits import revoke_permits
 from indexes.models import Project
 from portal.accounts.models import User
-from portal.consent.models import Approval, Consent, Suspension
-from portal.consent.owners import owners_wanted, say_yes
-from portal.consent.reach import (
-    WITHDRAWN_IN_SUSPENSION,
-    files_of_consent_alone,
-    permits_of,
-    reissue_permits,
-    relist,
-    withdraw_files,
-    withhold_files,
-)
-from portal.consent.services import (
+from portal.consent.facts import (
     consent_state,
+    counting_consents,
     facts_of,
     hold_of,
     open_suspensions,
     unended_consents,
-    verify_may,
-    verify_possible,
 )
-from portal.consent.states import LISTING, Act, Ground, Hold, NotPossible, Party, State, released
+from portal.consent.listing import settle_listing
+from portal.consent.models import Approval, Consent, Suspension
+from portal.consent.owners import owners_wanted, say_yes
+from portal.consent.permits import reissue_permits
+from portal.consent.services import verify_may, verify_possible
+from portal.consent.states import OVER, Act, Ground, Hold, NotPossible, Party, State, released
 from portal.consent.telling import tell
 from portal.errors import (
     ConsentObjectedTo,
@@ -138,17 +133,20 @@ def object_to(*, consent: Consent, user: User, reason: str, at: datetime) -> Sus
         reason=reason.strip(),
         kind="consent-objected",
         text=f"{user}, who owns {consent.project} too, objects to the consent for it: nothing new"
-        f" is built. It is the turn of its owners to agree; {user} can take the objection back,"
-        " or the consent is taken back.",
+        f" is built under it, and no new consent is taken. It is the turn of the owners to agree;"
+        f" {user} can take the objection back. It stands also when the consent is taken back.",
         at=at,
     )
 
 
 @transaction.atomic
 def relent(*, consent: Consent, user: User, at: datetime) -> Settled:
-    """Take one's own objection back. Raises `ConsentStands` when there is none."""
+    """Take one's own objection back, also when the consent is over.
+
+    Raises `ConsentStands` when there is none.
+    """
     _lock(consent.project)
-    return release(
+    return _end_objection(
         _open(consent, Ground.OBJECTION, by=user, at=at),
         actor=user,
         kind="objection-ended",
@@ -157,14 +155,14 @@ def relent(*, consent: Consent, user: User, at: datetime) -> Settled:
     )
 
 
-def standing_objections(project: Project, *, at: datetime | None = None) -> QuerySet[Suspension]:
-    """Of co-owners, to consents that are not over now, or `at`; oldest first."""
-    return _objections(project, at=at).filter(lifted_at=None)
+def standing_objections(project: Project) -> QuerySet[Suspension]:
+    """Of co-owners, to consents for the project, over or not; oldest first."""
+    return _objections(project).filter(lifted_at=None)
 
 
-def disputed_objections(project: Project, *, at: datetime) -> QuerySet[Suspension]:
+def disputed_objections(project: Project) -> QuerySet[Suspension]:
     """Of those, and of what moderators overruled; oldest first."""
-    return _objections(project, at=at).filter(Q(lifted_at=None) | Q(overruled_at__isnull=False))
+    return _objections(project).filter(Q(lifted_at=None) | Q(overruled_at__isnull=False))
 
 
 def when_overruled(consent: Consent, user: User) -> datetime | None:
@@ -175,15 +173,15 @@ def when_overruled(consent: Consent, user: User) -> datetime | None:
 
 @transaction.atomic
 def overrule(*, objection: Suspension, at: datetime) -> Settled | None:
-    """End an objection because moderators say so; nothing where it ended, or its consent is over.
+    """End an objection because moderators say so; nothing where it ended.
 
     Who made it cannot object to the same consent again until `restore_objection`.
     """
     project = _lock(objection.consent.project)
-    standing = standing_objections(project, at=at).filter(pk=objection.pk).first()
+    standing = standing_objections(project).filter(pk=objection.pk).first()
     if standing is None:
         return None
-    settled = release(
+    settled = _end_objection(
         standing,
         actor=None,
         kind="objection-overruled",
@@ -196,15 +194,14 @@ def overrule(*, objection: Suspension, at: datetime) -> Settled | None:
 
 @transaction.atomic
 def restore_objection(*, objection: Suspension, at: datetime) -> Suspension | None:
-    """Have an overruled objection stand again, with a new grace.
+    """Have an overruled objection stand again.
 
     It is to the consent with another scope where that took the first one's place meanwhile.
-    Nothing where that is over, or the same person objects to it.
+    Nothing where the same person objects to it.
     """
     project = _lock(objection.consent.project)
     consent, by = _as_replaced(objection.consent), objection.by
-    is_over = not unended_consents(project, at=at).filter(pk=consent.pk).exists()
-    if is_over or by is None or any(one.by == by for one in _found(consent, Ground.OBJECTION)):
+    if by is None or any(one.by == by for one in _found(consent, Ground.OBJECTION)):
         return None
     Suspension.objects.filter(pk=objection.pk).update(overruled_at=None)
     return hold(
@@ -215,31 +212,27 @@ def restore_objection(*, objection: Suspension, at: datetime) -> Suspension | No
         instead_of=objection,
         kind="objection-restored",
         text=f"The objection of {by} to the consent for {project} stands again, because moderators"
-        " took back what had overruled it: nothing new is built. It is the turn of its owners to"
-        f" agree; {by} can take the objection back, or the consent is taken back.",
+        " took back what had overruled it: nothing new is built under it, and no new consent is"
+        f" taken. It is the turn of the owners to agree; {by} can take the objection back.",
         at=at,
     )
 
 
 def refuse_while_objected(consent: Consent) -> None:
-    """Raises `ConsentObjectedTo` for a new consent of who has one there that is objected to.
-
-    With another scope it would go round the objection.
-    """
-    of_theirs = standing_objections(consent.project, at=consent.given_at)
-    standing = list(of_theirs.filter(consent__user=consent.user))
-    if standing:
+    """Raises `ConsentObjectedTo` for a new consent while an objection stands: it would go round."""
+    if standing := list(standing_objections(consent.project)):
         raise ConsentObjectedTo(
             consent.project.name,
             str(standing[0].consent_id),
             sorted({one.by.username for one in standing if one.by}),
             standing[0].suspended_at,
+            is_yours=consent.user in {one.by for one in standing},
         )
 
 
 @transaction.atomic
 def approve(*, consent: Consent, user: User, at: datetime) -> Settled:
-    """A co-owner's yes; with enough of them the consent holds.
+    """A co-owner's yes; with enough of them the consent holds, once no objection stands.
 
     Raises `NotYourConsent`, `ConsentStands` when it does not wait for that.
     """
@@ -264,7 +257,7 @@ def approve(*, consent: Consent, user: User, at: datetime) -> Settled:
 
 @transaction.atomic
 def settle_approvals(*, project: Project, at: datetime) -> None:
-    """Put in force what has the yes of enough owners: there are others now, or they want fewer."""
+    """Put in force what has the yes of enough owners, by whatever changed, unless one objects."""
     _lock(project)
     waiting = Suspension.objects.filter(
         consent__in=unended_consents(project, at=at),
@@ -310,11 +303,10 @@ def hold_for_moderators(*, consent: Consent, at: datetime) -> Suspension | None:
 
 @transaction.atomic
 def release_for_moderators(*, consent: Consent, at: datetime) -> Settled | None:
-    """End what moderators hold; nothing where they hold nothing, or the consent is over."""
+    """End what moderators hold; nothing where they hold nothing."""
     _lock(consent.project)
     held = _found(consent, Ground.MODERATION)
-    is_over = not unended_consents(consent.project, at=at).filter(pk=consent.pk).exists()
-    if is_over or not held:
+    if not held:
         return None
     return release(
         held[0],
@@ -323,22 +315,6 @@ def release_for_moderators(*, consent: Consent, at: datetime) -> Settled | None:
         text=f"Moderators ended the suspension of the consent for {consent.project}.",
         at=at,
     )
-
-
-@transaction.atomic
-def end_graces(*, at: datetime) -> int:
-    """Withdraw the wheels of consents suspended for longer than the grace; how many consents."""
-    over = Suspension.objects.filter(
-        consent__revocation=None,
-        consent__replaced_by=None,
-        lifted_at=None,
-        withdrawn_at=None,
-        grace_until__lte=at,
-    )
-    suspensions = list(over.select_related("consent__project", "consent__user").order_by("pk"))
-    for suspension in suspensions:
-        _withdraw(suspension, at=at)
-    return len(suspensions)
 
 
 def hold(
@@ -354,37 +330,28 @@ def hold(
 ) -> Suspension:
     """Hold a consent back: permits and builds end in the transaction of the caller.
 
-    With `instead_of`, one that was overruled, nobody acts: what somebody did stands again. Raises
-    `ConsentEnded`, `ConsentStands`. Who may do it is for the caller to know.
+    With `instead_of`, one that was overruled, nobody acts: what somebody did stands again, also
+    where the consent is over. Raises `ConsentEnded`, `ConsentStands`. Who may do it is for the
+    caller to know.
     """
-    is_objection = ground is Ground.OBJECTION
-    # One that waits for co-owners, or is suspended already, has nothing listed.
-    is_listing = consent_state(consent, at=at) in LISTING
-    verify_possible(consent, at=at, hold=Hold(ground, by.username if by and is_objection else ""))
-    grace = timedelta(days=settings.AFFINEUR_SUSPENSION_GRACE_DAYS)
+    if instead_of is None:
+        by_whom = by.username if by and ground is Ground.OBJECTION else ""
+        verify_possible(consent, at=at, hold=Hold(ground, by_whom))
     suspension = Suspension(
-        consent=consent,
-        ground=ground.value,
-        by=by,
-        reason=reason,
-        suspended_at=at,
-        grace_until=at + grace if ground.has_grace else None,
+        consent=consent, ground=ground.value, by=by, reason=reason, suspended_at=at
     )
     why = _why(consent, ground, at)
     revoked = revoke_permits(origin=str(consent.pk), reason=why, at=at)
     suspension.builds_cancelled = revoked.cancelled
     suspension.save()
-    withheld = withhold_files(consent, at=at) if ground.unlists and is_listing else 0
-    until = suspension.grace_until
     facts = {
         "consent": str(consent.pk),
         "suspension": suspension.pk,
         "ground": ground.value,
         "reason": reason,
-        "grace_until": until.isoformat() if until else None,
         "permits": revoked.permits,
         "builds_cancelled": revoked.cancelled,
-        "files_withheld": withheld,
+        "files_withheld": settle_listing(consent.project, at=at),
     }
     if instead_of is not None:
         facts |= {"instead_of": instead_of.pk, "by": by.username if by else None}
@@ -406,7 +373,8 @@ def release(
 ) -> Settled:
     """Lift one hold; the consent holds again when it was the last.
 
-    Raises `ConsentStands` when the consent is over. Who may do it is for the caller to know.
+    Raises `ConsentStands` when the consent is over and the hold does not outlast that. Who may do
+    it is for the caller to know.
     """
     consent = suspension.consent
     try:
@@ -416,15 +384,13 @@ def release(
     Suspension.objects.filter(pk=suspension.pk).update(lifted_at=at)
     state = consent_state(consent, at=at)
     permits = reissue_permits(consent, at=at) if state is State.LIVE else []
-    if state in LISTING:
-        relist(consent.project, permits_of(consent), at=at)
-    again = "It holds again, and what was asked for is planned anew."
+    settle_listing(consent.project, at=at)
     tell(
         kind,
         project=consent.project,
         actor=actor,
         people=[consent.user],
-        text=f"{text} {again if permits else f'It is {state.label} still.'}",
+        text=f"{text} {_since(state)}",
         facts={
             "consent": str(consent.pk),
             "suspension": suspension.pk,
@@ -439,24 +405,27 @@ def release(
 
 
 def what_of_wheels(suspension: Suspension) -> str:
-    """What becomes of those that exist, and when; empty where nothing does."""
+    """What becomes of those that exist; empty where nothing does."""
     if not Ground(suspension.ground).unlists:
         return ""
-    until = suspension.grace_until
     return (
         "Its wheels left the listings at once; lock files that name them still resolve, and nothing"
-        " is deleted. They are listed again when it holds again"
-        + (
-            f"; if it does not by {until:%Y-%m-%d}, they are withdrawn until then."
-            if until
-            else "."
-        )
+        " is deleted. They are listed again when it holds again."
     )
 
 
-def _objections(project: Project, *, at: datetime | None) -> QuerySet[Suspension]:
+def _end_objection(
+    objection: Suspension, *, actor: User | None, kind: str, text: str, at: datetime
+) -> Settled:
+    """One fewer; what waited for its owners meanwhile may hold now."""
+    settled = release(objection, actor=actor, kind=kind, text=text, at=at)
+    settle_approvals(project=objection.consent.project, at=at)
+    return settled
+
+
+def _objections(project: Project) -> QuerySet[Suspension]:
     objections = Suspension.objects.filter(
-        ground=Ground.OBJECTION.value, consent__in=unended_consents(project, at=at)
+        ground=Ground.OBJECTION.value, consent__in=counting_consents().filter(project=project)
     )
     related = objections.select_related("by", "consent__user", "consent__project")
     return related.order_by("suspended_at", "pk")
@@ -495,8 +464,16 @@ def _why(consent: Consent, ground: Ground, at: datetime) -> str:
     return f"Since {at:%Y-%m-%d %H:%M} UTC the consent for {consent.project} is {what}."
 
 
+def _since(state: State) -> str:
+    if state is State.LIVE:
+        return "It holds again, and what was asked for is planned anew."
+    return f"That consent {state.predicate}." if state in OVER else f"It {state.predicate} still."
+
+
 def _settle_approval(suspension: Suspension, *, at: datetime) -> Settled | None:
     consent = suspension.consent
+    if standing_objections(consent.project).exists():
+        return None
     if len(say_yes(consent, at=at)) < owners_wanted(consent.project, at=at):
         return None
     return release(
@@ -541,39 +518,6 @@ def _restore(suspension: Suspension, *, at: datetime) -> None:
     settled = release(suspension, actor=None, kind=Topic.CONSENT_RESTORED.value, text=text, at=at)
     facts = {"consent": str(consent.pk), "permits": settled.permits}
     _announce(consent, Topic.CONSENT_RESTORED, text, facts, at=at)
-
-
-def _withdraw(suspension: Suspension, *, at: datetime) -> None:
-    consent = suspension.consent
-    alone = files_of_consent_alone(consent, at=at)
-    # What was yanked as bad comes back as that, and needs no other decision.
-    doomed = [file for file in alone if file.withheld and not file.decision]
-    withdraw_files(
-        doomed,
-        reason=f"{WITHDRAWN_IN_SUSPENSION}, since {suspension.suspended_at:%Y-%m-%d}.",
-        at=at,
-    )
-    Suspension.objects.filter(pk=suspension.pk).update(withdrawn_at=at)
-    text = (
-        f"The consent for {consent.project} was suspended until the grace ended, so its wheels"
-        f" ({len(doomed)}) are withdrawn. Lock files that name them still resolve. When it holds"
-        " again they are listed again."
-    )
-    facts = {
-        "consent": str(consent.pk),
-        "suspension": suspension.pk,
-        "files_withdrawn": len(doomed),
-    }
-    tell(
-        Topic.GRACE_ENDED.value,
-        project=consent.project,
-        actor=None,
-        people=[consent.user],
-        text=text,
-        facts=facts,
-        at=at,
-    )
-    _announce(consent, Topic.GRACE_ENDED, text, facts, at=at)
 
 
 def _announce(

@@ -1,11 +1,10 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal.consent.expiry import remind_of_expiry
+from portal.consent.expiry import end_expired, remind_of_expiry
 from portal.consent.letters import write_letters
 from portal.consent.services import end_development_permits
 from portal.consent.sources import keep_sources
-from portal.consent.suspension import end_graces
 
 
 @shared_task(name="portal.end_development_permits")
@@ -13,9 +12,9 @@ def end_those_of_development() -> None:
     end_development_permits(at=timezone.now())
 
 
-@shared_task(name="portal.end_graces")
+@shared_task(name="portal.end_expired")
 def end_those_over() -> None:
-    end_graces(at=timezone.now())
+    end_expired(at=timezone.now())
 
 
 @shared_task(name="portal.remind_of_expiry")

@@ -13,6 +13,7 @@ from portal.notices.services import notify
 from portal.ownership.owners import owners_of
 
 KINDS: Mapping[str, Kind] = {
+    "consent-expired": Kind.CONSENT_EXPIRING,
     "consent-expiring": Kind.CONSENT_EXPIRING,
     "consent-in-force": Kind.CONSENT_RESTORED,
     "consent-objected": Kind.CONSENT_OBJECTED,
@@ -20,6 +21,7 @@ KINDS: Mapping[str, Kind] = {
     "consent-resumed": Kind.CONSENT_RESTORED,
     "objection-ended": Kind.CONSENT_RESTORED,
     "objection-restored": Kind.CONSENT_OBJECTED,
+    "wheels-unlisted": Kind.CONSENT_REVOKED,
 }
 """How people hear of an act, by its verb. Of a consent given or taken back, and of what follows
 from proofs, `portal.notices` tells by itself; the rest stands in the ledger."""

@@ -237,9 +237,8 @@ _TERMS = (
     *("channels", "asked_by", "licence_expression", "licence_chosen", "licence_class", "replaces"),
 )
 _HELD: dict[str, Any] = {
-    "times": ("grace_until",),
     "at": "suspended_at",
-    "then": {"is_withdrawn": False, "is_lifted": False, "is_overruled": False},
+    "then": {"is_lifted": False, "is_overruled": False},
 }
 _HELD_FACTS = ("consent", "ground", "reason")
 _CONSENT_HELD = _made("suspension", "suspension", facts=_HELD_FACTS, by="by", **_HELD)
@@ -291,6 +290,13 @@ EFFECTS: Mapping[str, Effect] = {
         _made("case", "case", facts=_CASE_FACTS),
     ),
     "consent-approved": _consent_approved,
+    "consent-expired": _made(
+        "expiry",
+        "consent",
+        name="of consent {}",
+        facts=("builds_cancelled", "files_withheld"),
+        at="seen_at",
+    ),
     "consent-expiring": _made("reminder", "consent", name="of the end of consent {}"),
     "consent-given": _all(
         _made(
@@ -351,7 +357,6 @@ EFFECTS: Mapping[str, Effect] = {
     ),
     "files-decided": _files_decided,
     "files-withheld": _files_withheld,
-    "grace-ended": _moved("suspension", "suspension", then={"is_withdrawn": True}),
     "index-changed": _moved("index", "organisation", "index", facts=_INDEX_FACTS, **_INDEX),
     "index-created": _made("index", "organisation", "index", facts=_INDEX_FACTS, **_INDEX),
     "index-deleted": _gone("index", "organisation", "index", **_INDEX),
@@ -441,5 +446,13 @@ EFFECTS: Mapping[str, Effect] = {
         then={"is_revoked": False},
     ),
     "token-revoked": _moved("token", "token", then={"is_revoked": True}),
+    "wheels-unlisted": _made(
+        "unlisting",
+        "consent",
+        name="after the end of consent {}",
+        facts=("reason", "files_withdrawn"),
+        by="by",
+        at="unlisted_at",
+    ),
 }
 """By verb. Proofs have one for all theirs; an act of any other verb leaves no row to compare."""

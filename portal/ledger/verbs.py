@@ -22,7 +22,7 @@ class Verb:
 
 
 _RELEASE = ("build", "version", "target")
-_HELD = ("ground", "grace_until", "builds_cancelled", "files_withheld")
+_HELD = ("ground", "builds_cancelled", "files_withheld")
 _SCOPE = ("specifiers", "targets", "channels", "expires_at")
 
 VERBS: Mapping[str, Verb] = {
@@ -47,12 +47,13 @@ VERBS: Mapping[str, Verb] = {
             "from_file",
             "licence_expression",
             "licence_chosen",
+            "files_withheld",
             *_SCOPE,
         ),
     ),
     "consent-revoked": Verb(
         "consent was taken back",
-        ("afterwards", "permits", "builds_cancelled", "files_withdrawn"),
+        ("afterwards", "permits", "builds_cancelled", "files_withdrawn", "files_kept"),
     ),
     "consents-held": Verb("moderators decided to suspend consents", ("is_whole",)),
     "consents-released": Verb("moderators ended a decision to suspend consents"),
@@ -112,6 +113,9 @@ VERBS: Mapping[str, Verb] = {
     "token-issued": Verb("a token was made"),
     "token-revoked": Verb("a token was revoked"),
     "consent-approved": Verb("a co-owner said yes to a consent"),
+    "consent-expired": Verb(
+        "a consent ended by its date", ("expires_at", "builds_cancelled", "files_withheld")
+    ),
     "consent-expiring": Verb("a consent is about to end", ("expires_at",)),
     "consent-held": Verb("moderators suspended a consent", _HELD),
     "consent-in-force": Verb("enough owners said yes to a consent", ("state",)),
@@ -124,7 +128,6 @@ VERBS: Mapping[str, Verb] = {
     "consent-waiting": Verb("a consent waits for more of the owners", ("ground",)),
     "delegation-ended": Verb("somebody acts for an owner no longer"),
     "delegation-given": Verb("an owner named somebody to act", ("tasks",)),
-    "grace-ended": Verb("a suspended consent's wheels were withdrawn", ("files_withdrawn",)),
     "letter-failed": Verb("the letter to the project's address could not be sent"),
     "letter-sent": Verb("the project's address was written to"),
     "objection-ended": Verb("an objection was taken back", ("state",)),
@@ -137,6 +140,9 @@ VERBS: Mapping[str, Verb] = {
     "refused": Verb("an owner said no, and not to ask again"),
     "source-kept": Verb("a source distribution was kept", ("filename", "sha256")),
     "threshold-set": Verb("an owner said how many must agree", ("in_force",)),
+    "wheels-unlisted": Verb(
+        "an owner took wheels off the index that had stayed listed", ("files_withdrawn",)
+    ),
 }
 
 

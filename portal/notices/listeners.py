@@ -56,11 +56,30 @@ def _consent_asked(entry: Entry) -> None:
 
 
 def _consent_given(entry: Entry) -> None:
-    _tell_of_consent(Kind.CONSENT_GIVEN, entry)
+    needed = entry.facts.get("owners_needed", 1)
+    waits = (
+        f"It waits until {needed} of the project's owners have said yes. If you are one, it is your"
+        " turn: read it, then approve of it or object to it."
+    )
+    sentences = [waits if needed > 1 else "", _of_wheels(entry.facts.get("files_withheld", 0))]
+    _tell_of_consent(Kind.CONSENT_GIVEN, entry, message=" ".join(filter(None, sentences)))
 
 
 def _consent_revoked(entry: Entry) -> None:
-    _tell_of_consent(Kind.CONSENT_REVOKED, entry, reason=entry.facts.get("reason", ""))
+    message = _of_wheels(entry.facts.get("files_withdrawn", 0))
+    if kept := entry.facts.get("files_kept", 0):
+        message = (
+            f"Wheels that stay listed by the word of who took it back: {kept}, until an owner takes"
+            " them off on its page."
+        )
+    reason = entry.facts.get("reason", "")
+    _tell_of_consent(Kind.CONSENT_REVOKED, entry, message=message, reason=reason)
+
+
+def _of_wheels(left: int) -> str:
+    if not left:
+        return ""
+    return f"Wheels that left the listings: {left}. Lock files that name them still resolve."
 
 
 def _tell_of_consent(kind: Kind, entry: Entry, **for_owners: Any) -> None:
@@ -135,6 +154,5 @@ _KINDS_OF_TOPICS: Mapping[Topic, Kind] = {
     Topic.PROOF_LAPSED: Kind.PROOF_LAPSED,
     Topic.PROOF_RESTORED: Kind.PROOF_RESTORED,
     Topic.CONSENT_SUSPENDED: Kind.CONSENT_SUSPENDED,
-    Topic.GRACE_ENDED: Kind.CONSENT_SUSPENDED,
     Topic.CONSENT_RESTORED: Kind.CONSENT_RESTORED,
 }

@@ -19,7 +19,6 @@ class Topic(StrEnum):
     PROOF_RESTORED = "proof-restored"
     CONSENT_SUSPENDED = "consent-suspended"
     CONSENT_RESTORED = "consent-restored"
-    GRACE_ENDED = "grace-ended"
 
 
 @dataclass(frozen=True, slots=True)

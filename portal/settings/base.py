@@ -294,11 +294,18 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# What must not wait behind work that takes as long as upstream does: a worker of its own takes it.
+_PROMPT = {"queue": "prompt"}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "builds.reconcile", "schedule": 15.0},
     "write-back": {"task": "indexes.write_back", "schedule": 15.0},
-    "withhold-unverified": {"task": "indexes.withhold_unverified", "schedule": 60.0},
+    "end-expired": {"task": "portal.end_expired", "schedule": 15.0, "options": _PROMPT},
+    "withhold-unverified": {
+        "task": "indexes.withhold_unverified",
+        "schedule": 60.0,
+        "options": _PROMPT,
+    },
     "learn-licences": {"task": "indexes.learn_licences", "schedule": 300.0},
     "replan": {"task": "portal.replan_requests", "schedule": 300.0},
     "close-cases": {"task": "portal.close_due_cases", "schedule": 3600.0},
@@ -306,7 +313,6 @@ CELERY_BEAT_SCHEDULE = {
     "checkpoint": {"task": "portal.make_checkpoint", "schedule": 900.0},
     "deliver-notices": {"task": "portal.deliver_notices", "schedule": 15.0},
     "recheck-proofs": {"task": "portal.recheck_proofs", "schedule": 600.0},
-    "end-graces": {"task": "portal.end_graces", "schedule": 3600.0},
     "remind-of-expiry": {"task": "portal.remind_of_expiry", "schedule": 3600.0},
     "keep-sources": {"task": "portal.keep_sources", "schedule": 300.0},
     "write-letters": {"task": "portal.write_letters", "schedule": 3600.0},
@@ -427,8 +433,6 @@ _PROOFS = [
 AFFINEUR_PROOF_POLICY = {"build": _PROOFS, "publish": _PROOFS, "speak": _PROOFS}
 # Seconds after which it is looked again whether a proof still holds.
 AFFINEUR_PROOF_RECHECK_SECONDS = int(os.environ.get("AFFINEUR_PROOF_RECHECK_SECONDS", "86400"))
-# Days after which a suspended consent's wheels, off the listings at once, are withdrawn.
-AFFINEUR_SUSPENSION_GRACE_DAYS = int(os.environ.get("AFFINEUR_SUSPENSION_GRACE_DAYS", "30"))
 # How many of a project's proven owners have to say yes before a consent holds; 0 means all. The
 # owners of a project can want more of them, and none can want fewer than another.
 AFFINEUR_CONSENT_OWNERS = int(os.environ.get("AFFINEUR_CONSENT_OWNERS", "1"))

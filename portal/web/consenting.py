@@ -32,28 +32,30 @@ from portal.consent.agreements import (
     with_hash,
 )
 from portal.consent.as_code import FileScope, scope_in_file
+from portal.consent.facts import consent_state, open_suspensions
 from portal.consent.licences import LicenceSeen, licence_seen
 from portal.consent.licensing import judge
+from portal.consent.listing import kept_consents
 from portal.consent.models import Afterwards, AskedBy, Capacity, Consent
 from portal.consent.organisation import organisation_of
 from portal.consent.owners import owners_wanted, parties_of, say_yes
 from portal.consent.reach import reach_of
 from portal.consent.services import (
     change_scope,
-    consent_state,
     give_consent,
-    open_suspensions,
-    preview_revocation,
+    preview_scope,
     revoke_consent,
+    unlist_wheels,
     verify_takes_consent,
 )
-from portal.consent.states import MAY, Act, Ground, State
+from portal.consent.states import LISTING, MAY, OVER, Act, Ground, State
 from portal.consent.suspension import (
     approve,
     object_to,
     pause,
     relent,
     resume,
+    standing_objections,
     what_of_wheels,
     when_overruled,
 )
@@ -104,7 +106,10 @@ class ScopeForm(forms.Form):
         label="Ends on",
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Midnight UTC; you are reminded a month before. Empty: until you take it back.",
+        help_text=(
+            "Midnight UTC; you are reminded a month before. Wheels that it alone covers leave the"
+            " listings then. Empty: until you take it back."
+        ),
     )
 
     why_wider = forms.CharField(
@@ -363,13 +368,16 @@ def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         "again": to_read_again(found.agreements, all_agreements()),
         "licence": judge(found.licence_expression) if found.licence_expression else None,
         "state": state,
-        "is_over": state in {State.REVOKED, State.REPLACED, State.EXPIRED},
+        "is_over": state in OVER,
         "suspensions": suspensions,
         "is_paused": any(one.ground == Ground.PAUSE for one in suspensions),
+        "is_objected": any(one.ground == Ground.OBJECTION for one in suspensions),
         "my_objection": any(
             one.ground == Ground.OBJECTION and one.by == user for one in suspensions
         ),
         "overruled_at": when_overruled(found, user),
+        "obstacle": _objection_elsewhere(user, found, now) if state is State.WAITING else None,
+        "kept": dict(kept_consents(found.project, at=now)).get(found, 0),
         "may": {act.value: bool(parties & MAY[act]) for act in Act},
         "approving": say_yes(found, at=now),
         "wanted": owners_wanted(found.project, at=now),
@@ -384,7 +392,7 @@ def show(request: HttpRequest, consent_id: UUID) -> HttpResponse:
 @login_required
 @explained
 def act(request: HttpRequest, consent_id: UUID) -> HttpResponse:
-    """Pause, resume, approve, object or relent: one button each, in force at once."""
+    """Pause, resume, approve, object, relent or unlist: one button each, in force at once."""
     found = _consent(request, consent_id)
     done = _ACTS.get(request.POST.get("act", ""))
     if done is None:
@@ -400,7 +408,10 @@ def act(request: HttpRequest, consent_id: UUID) -> HttpResponse:
 @never_cache
 @explained
 def scope(request: HttpRequest, consent_id: UUID) -> HttpResponse:
-    """Another scope for the same consent, on the agreements that were accepted."""
+    """Another scope for the same consent, on the agreements that were accepted.
+
+    Where wheels leave the listings with it, it is done once they were told how many.
+    """
     now = timezone.now()
     found = _consent(request, consent_id)
     form = ScopeForm(
@@ -408,21 +419,25 @@ def scope(request: HttpRequest, consent_id: UUID) -> HttpResponse:
         initial=_scope_of(found),
         said=scope_in_file(found.project, at=now),
     )
+    leaving = 0
     if request.method == "POST" and form.is_valid():
+        change = {"consent": found, "user": account(request), "channels": found.channels, "at": now}
         try:
-            changed = change_scope(
-                consent=found,
-                user=account(request),
-                channels=found.channels,
-                at=now,
-                **form.scope,
-            )
+            leaving = preview_scope(**change, **form.scope)
+            if request.POST.get("leaving", "0") == str(leaving):
+                changed = change_scope(**change, **form.scope)
+                name = found.project.name
+                messages.success(request, f"The consent for {name} has its new scope.")
+                return redirect("web:consent", changed.pk)
         except InvalidConsent as error:
             form.add_error(error.field if error.field in form.fields else None, str(error))
-        else:
-            messages.success(request, f"The consent for {found.project.name} has its new scope.")
-            return redirect("web:consent", changed.pk)
-    context = {"consent": found, "form": form, "reach": reach_of(found, at=now)}
+    context = {
+        "consent": found,
+        "form": form,
+        "leaving": leaving,
+        "reach": reach_of(found, at=now),
+        "wanted": owners_wanted(found.project, at=now),
+    }
     return render(request, "web/scope.html", context, status=400 if form.errors else 200)
 
 
@@ -449,11 +464,15 @@ def revoke(request: HttpRequest, consent_id: UUID) -> HttpResponse:
             f" {_count(revocation.files_withdrawn, 'wheel')} withdrawn.",
         )
         return redirect("web:consent", found.pk)
+    state = consent_state(found, at=now)
     context = {
         "consent": found,
-        "revocation": getattr(found, "revocation", None),
+        "state": state,
+        "is_over": state in OVER,
+        "is_listing": state in LISTING,
+        "is_objected": any(one.ground == Ground.OBJECTION for one in open_suspensions(found)),
         "form": form,
-        "numbers": preview_revocation(found, at=now),
+        "numbers": reach_of(found, at=now),
     }
     return render(request, "web/revoke.html", context, status=400 if form.errors else 200)
 
@@ -470,7 +489,7 @@ def _resume(found: Consent, user: User, _reason: str, at: datetime) -> str:
     settled = resume(consent=found, user=user, at=at)
     if settled.state is State.LIVE:
         return "It holds again: what people asked for meanwhile is planned."
-    return f"The pause is over. It is {settled.state.label} still."
+    return f"The pause is over. It {settled.state.predicate} still."
 
 
 def _object(found: Consent, user: User, reason: str, at: datetime) -> str:
@@ -483,12 +502,20 @@ def _object(found: Consent, user: User, reason: str, at: datetime) -> str:
 
 def _relent(found: Consent, user: User, _reason: str, at: datetime) -> str:
     settled = relent(consent=found, user=user, at=at)
-    return f"Your objection is taken back. The consent {_now(settled.state)}."
+    return f"Your objection is taken back. The consent {settled.state.predicate}."
 
 
 def _approve(found: Consent, user: User, _reason: str, at: datetime) -> str:
     settled = approve(consent=found, user=user, at=at)
-    return f"Your yes is recorded. The consent {_now(settled.state)}."
+    return f"Your yes is recorded. The consent {settled.state.predicate}."
+
+
+def _unlist(found: Consent, user: User, reason: str, at: datetime) -> str:
+    unlisting = unlist_wheels(consent=found, user=user, reason=reason, at=at)
+    return (
+        f"{_count(unlisting.files_withdrawn, 'wheel')} off the index now. Lock files still"
+        " resolve. The way back: consent again."
+    )
 
 
 _ACTS: dict[str, Callable[[Consent, User, str, datetime], str]] = {
@@ -497,11 +524,8 @@ _ACTS: dict[str, Callable[[Consent, User, str, datetime], str]] = {
     Act.OBJECT.value: _object,
     Act.RELENT.value: _relent,
     Act.APPROVE.value: _approve,
+    Act.UNLIST.value: _unlist,
 }
-
-
-def _now(state: State) -> str:
-    return "holds" if state is State.LIVE else f"is {state.label}"
 
 
 def _count(number: int, what: str) -> str:
@@ -513,6 +537,12 @@ def _thanks(given: Consent, now: datetime) -> str:
     if consent_state(given, at=now) is State.LIVE:
         return f"Thank you. Your consent for {name} is recorded, and holds from now."
     return f"Thank you. Your consent for {name} is recorded, and waits for its other owners."
+
+
+def _objection_elsewhere(user: User, waiting: Consent, now: datetime) -> PortalError | None:
+    """Why a consent does not hold although enough owners may have said yes: to another is a no."""
+    others = standing_objections(waiting.project).exclude(consent=waiting)
+    return _obstacle(user, waiting.project, now) if others.exists() else None
 
 
 def _obstacle(user: User, project: Project, now: datetime) -> PortalError | None:

@@ -21,8 +21,8 @@ from portal.accounts.models import ApiToken
 from portal.accounts.scopes import Scope
 from portal.accounts.services import issue_token, revoke_token
 from portal.consent.agreements import all_agreements, to_read_again
+from portal.consent.facts import facts_in, with_facts
 from portal.consent.models import Consent, Delegation
-from portal.consent.services import facts_in
 from portal.consent.states import state_of
 from portal.organisations.services import invitations_to
 from portal.ownership.models import Proof
@@ -75,9 +75,9 @@ def mine(request: HttpRequest) -> HttpResponse:
         "proofs": Proof.objects.filter(user=user).select_related("project")[:SHOWN],
         "consents": [
             (each, state_of(facts_in(each), at=now), to_read_again(each.agreements, texts))
-            for each in Consent.objects.filter(user=user)
-            .select_related("project", "revocation", "replaced_by")
-            .prefetch_related("suspensions__by")[:SHOWN]
+            for each in with_facts(Consent.objects.filter(user=user).select_related("project"))[
+                :SHOWN
+            ]
         ],
         "requests": [
             (each, request_status(each)) for each in asked.prefetch_related("builds")[:SHOWN]

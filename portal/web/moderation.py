@@ -384,7 +384,7 @@ def _show(
         "evidence": case.evidence.defer("content").select_related("by"),
         "notes": case.notes.select_related("by"),
         "standing": standing,
-        "objections": disputed_objections(case.project, at=now)
+        "objections": disputed_objections(case.project)
         if case.kind == CaseKind.DISPUTED_OWNERSHIP
         else None,
         "action": action_named(standing.action) if standing else None,

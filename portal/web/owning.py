@@ -16,13 +16,13 @@ from indexes.models import Project
 from portal.accounts.models import User
 from portal.consent.agreements import needed_for
 from portal.consent.delegation import delegate, delegations_of, end_delegation
+from portal.consent.facts import unended_consents
 from portal.consent.licences import licence_seen
 from portal.consent.models import Delegation, KeptSource, Refusal, Task, Threshold
 from portal.consent.organisation import Given, consent_for_organisation, siblings_of
 from portal.consent.owners import MOST_OWNERS, owners_wanted, set_threshold
 from portal.consent.pause_links import pause_by_link, read_link, send_pause_link
 from portal.consent.refusals import say_no, standing_refusal, take_no_back
-from portal.consent.services import unended_consents
 from portal.consent.sources import open_source
 from portal.errors import InvalidDelegation
 from portal.ownership.owners import owners_of

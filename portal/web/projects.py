@@ -12,6 +12,7 @@ from builds.services.coverage import coverage
 from builds.services.plan import preview
 from indexes.domain.names import parse_project_name
 from indexes.models import File, Project
+from portal.consent.listing import kept_consents
 from portal.consent.models import KeptSource
 from portal.consent.refusals import standing_refusal
 from portal.consent.services import held_back_consents, live_consents
@@ -41,6 +42,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
         "consents": live_consents(project, at=now),
         "takes_no_consent": takes_no_consent(project),
         "held_back": held_back_consents(project, at=now),
+        "kept": kept_consents(project, at=now),
         "no": standing_refusal(project),
         "demand": demand(project),
         "install": _install(project, covered),

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from portal.consent.services import unended_consents
+from portal.consent.facts import unended_consents
 from portal.ownership.methods import METHODS, method_named
 from portal.ownership.methods.base import ProofMethod
 from portal.ownership.models import Proof, ProofState

@@ -32,34 +32,33 @@ class Yes:
     given_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None = None
-    is_withdrawing: bool = False
+    is_kept: bool = False
+    """Whether its wheels stay by the word of who took it back, which nobody has ended."""
+    replaced_by: UUID | None = None
     held: set[str] = field(default_factory=set)
     overruled: set[str] = field(default_factory=set)
     """Objections that moderators ended, and nobody can make again meanwhile."""
     approved_by: set[str] = field(default_factory=set)
 
     def is_live(self, now: datetime) -> bool:
-        return (
-            not self.held
-            and not self.revoked_at
-            and (self.expires_at is None or now < self.expires_at)
-        )
+        return not self.held and self.is_unended(now)
 
     def is_unended(self, now: datetime) -> bool:
-        return not self.revoked_at and (self.expires_at is None or now < self.expires_at)
+        is_expired = self.expires_at is not None and self.expires_at <= now
+        return not (self.revoked_at or self.replaced_by or is_expired)
 
     def is_about(self, version: str, target: str) -> bool:
         return version in self.versions and target in self.targets
 
 
-def may_be_listed(consent: Yes) -> bool:
+def may_be_listed(consent: Yes, now: datetime) -> bool:
     """Whether what a consent covers may be on the pages.
 
-    That it expired or was taken back does not take wheels off them, unless who took it back said
-    so. A suspension does, and a pause is none: a paused consent is still a consent.
+    While it holds or is paused, which is a consent still; and while the word stands with which it
+    was taken back. Nothing else is a leave.
     """
-    is_taken_back = consent.revoked_at and consent.is_withdrawing
-    return consent.publishes and not is_taken_back and consent.held <= {PAUSE}
+    is_leave = consent.is_kept or consent.is_unended(now)
+    return consent.publishes and is_leave and consent.held <= {PAUSE}
 
 
 @dataclass
@@ -114,9 +113,10 @@ class Model:
             yes for yes in self.of(project) if yes.is_about(version, target) and yes.is_live(now)
         ]
 
-    def may_list(self, filename: str) -> bool:
+    def may_list(self, filename: str, now: datetime) -> bool:
         project, version, target = self.published[filename]
-        return any(may_be_listed(yes) for yes in self.of(project) if yes.is_about(version, target))
+        covering = [yes for yes in self.of(project) if yes.is_about(version, target)]
+        return any(may_be_listed(yes, now) for yes in covering)
 
     # Who may do what
 
@@ -144,11 +144,10 @@ class Model:
         others_no = any(of == project and said != person for said, of in self.noes)
         return self.owns(person, project) and not others_no
 
-    def is_objected(self, person: str, project: str, now: datetime) -> bool:
-        """Whether something stands against what they gave there, which another would go round."""
-        objections = {objection_of(each) for each in self.owners_ever(project)}
-        theirs = [yes for yes in self._unended(project, now) if yes.by == person]
-        return any(yes.held & objections for yes in theirs)
+    def objections(self, project: str) -> list[tuple[Yes, str]]:
+        """Those that stand, to consents that are over, too: nothing new holds meanwhile."""
+        known = {objection_of(each): each for each in self.owners_ever(project)}
+        return [(yes, each) for yes in self.of(project) for each in sorted(yes.held & set(known))]
 
     def owners_ever(self, project: str) -> set[str]:
         return {person for person, of in self.proofs if of == project}
@@ -164,7 +163,9 @@ class Model:
         return max(1, min(wanted, len(owners)))
 
     def settle(self, project: str, now: datetime) -> None:
-        """What has the yes of enough owners holds."""
+        """What has the yes of enough owners holds, where none of them objects to anything."""
+        if self.objections(project):
+            return
         for yes in self._unended(project, now):
             agreeing = (yes.approved_by | {yes.by}) & self.owners(project)
             if len(agreeing) >= self.wanted(project):
@@ -183,7 +184,9 @@ class Model:
 
     # Moderators
 
-    def carry_out(self, decision: str, done: Done, about: UUID | None, account: str) -> None:
+    def carry_out(
+        self, decision: str, done: Done, about: UUID | None, account: str, now: datetime
+    ) -> None:
         """`about` is the consent that the case is about, if it is about one."""
         self.done[decision] = done
         match done.action:
@@ -202,6 +205,7 @@ class Model:
                 for yes, objection in done.overruled:
                     yes.held.remove(objection)
                     yes.overruled.add(objection)
+                self.settle(done.project, now)
 
     def take_back(self, decision: str, account: str, now: datetime) -> None:
         """A decision ended after it was carried out."""
@@ -216,17 +220,21 @@ class Model:
                     self.banned.discard(account)
             case "restore-consents":
                 for yes, by in done.lifted:
-                    if by in self.done and yes is not None:
-                        yes.held.add(by)
-                    elif by in self.done:
+                    if by in self.done and yes is None:
                         self.closed[done.project].add(by)
-        self._object_again(done, now)
-
-    def _object_again(self, done: Done, now: datetime) -> None:
+                    elif by in self.done and yes and yes.is_unended(now):
+                        yes.held.add(by)
         for yes, objection in done.overruled:
-            if yes.is_unended(now):
-                yes.overruled.remove(objection)
-                yes.held.add(objection)
+            self._object_again(yes, objection)
+
+    def _object_again(self, yes: Yes, objection: str) -> None:
+        """To what took the consent's place, where something did."""
+        now = yes
+        while now.replaced_by:
+            now = next(each for each in self.consents if each.id == now.replaced_by)
+        if objection not in now.held:
+            yes.overruled.discard(objection)
+            now.held.add(objection)
 
     def _hold(self, decision: str, consents: list[Yes]) -> None:
         for yes in consents:

@@ -50,19 +50,29 @@ from indexes.upstream import UpstreamDoubtful
 from indexes.upstream.fake import FakeUpstream
 from portal.audit.verify import database_mismatches
 from portal.consent.delegation import delegate, delegations_of, end_delegation
-from portal.consent.expiry import remind_of_expiry
+from portal.consent.expiry import end_expired, remind_of_expiry
 from portal.consent.letters import A_YEAR, write_letters
+from portal.consent.listing import kept_consents
 from portal.consent.models import Consent, Refusal, Suspension
 from portal.consent.organisation import consent_for_organisation
 from portal.consent.owners import set_threshold
+from portal.consent.reach import reach_of
 from portal.consent.refusals import say_no, take_no_back
-from portal.consent.services import live_consents, revoke_consent
-from portal.consent.suspension import approve, end_graces, object_to, pause, relent, resume
+from portal.consent.services import (
+    change_scope,
+    live_consents,
+    preview_scope,
+    revoke_consent,
+    unlist_wheels,
+)
+from portal.consent.suspension import approve, object_to, pause, relent, resume
 from portal.errors import (
+    AnotherModeratorNeeded,
     ConsentEnded,
     ConsentObjectedTo,
     ConsentsSuspended,
     ConsentStands,
+    InvalidConsent,
     InvalidDelegation,
     NoOrganisation,
     NotYankable,
@@ -170,10 +180,12 @@ class EveryAct(RuleBasedStateMachine):
     @initialize(
         target=consents,
         project=st.sampled_from(list(OWNERS)),
-        hours=st.sampled_from([None, 5]),
+        hours=st.sampled_from([None, 5, 1]),
         is_built=st.booleans(),
+        waits=st.booleans(),
+        is_objected=st.sampled_from([False, True, True]),
     )
-    def begin(self, project, hours, is_built):
+    def begin(self, *, project, hours, is_built, waits, is_objected):
         """A consent and a request: most of what can go wrong needs builds."""
         self.staff = {name: make_administrator(name) for name in MODERATORS}
         self.people = {name: make_user(name) for name in PEOPLE}
@@ -190,7 +202,22 @@ class EveryAct(RuleBasedStateMachine):
         if is_built:
             for job in claim_builds(at=self.now):
                 self.finish(job, is_good=True)
-        return given
+        if "bob" not in OWNERS[project]:
+            return given
+        others = [self.given_to_wait(project)] if waits else []
+        if is_objected:
+            row = Consent.objects.get(pk=given)
+            object_to(consent=row, user=self.people["bob"], reason="", at=self.now)
+            self.happens("object_to of a consent")
+            self.yes(given).held.add(objection_of("bob"))
+        return multiple(given, *others)
+
+    def given_to_wait(self, project: str) -> UUID:
+        """A consent of the other owner, who wants all to agree."""
+        self.want(name="bob", project=project, owners=0)
+        return self.give(
+            name="bob", project=project, scope="", limited=(), publishes=True, hours=None
+        )
 
     def project(self, name: str) -> Project:
         return Project.objects.get(name=name)
@@ -215,7 +242,7 @@ class EveryAct(RuleBasedStateMachine):
             refresh_project(name=NormalizedName(name), at=self.now, upstream=self.upstream)
         except UpstreamDoubtful:
             # That a project is gone is believed when upstream says so again.
-            self.now += timedelta(minutes=1)
+            self.pass_time(1)
             refresh_project(name=NormalizedName(name), at=self.now, upstream=self.upstream)
         page = self.upstream.page(NormalizedName(name))
         if page is None:
@@ -256,11 +283,41 @@ class EveryAct(RuleBasedStateMachine):
         except ConsentsSuspended:
             self.happens("a consent refused that moderators hold")
             return multiple()
-        except ConsentObjectedTo:
+        except ConsentObjectedTo as refused:
             self.happens("a consent refused that would go round an objection")
-            assert self.model.is_objected(name, project, self.now)
+            self.is_told_of_objections(refused, name, project)
             return multiple()
         return self.given(given, name, terms)
+
+    def is_told_of_objections(self, refused: ConsentObjectedTo, name: str, project: str) -> None:
+        standing = self.model.objections(project)
+        assert {objection_of(each) for each in refused.by} == {each for _, each in standing}
+        assert refused.is_yours == any(objection_of(name) == each for _, each in standing)
+        if not any(yes.is_unended(self.now) for yes, _ in standing):
+            self.happens("a consent refused that would go round one to what is over")
+
+    @precondition(lambda self: any(self.model.objections(each) for each in PROJECTS))
+    @rule(
+        target=consents,
+        data=st.data(),
+        afterwards=st.sampled_from([None, "keep", "withdraw"]),
+        scope=st.sampled_from(list(SCOPES)),
+    )
+    def go_round(self, data, afterwards, scope):
+        """An objection, by a new consent, after the one objected to was taken back or not."""
+        standing = [each for project in PROJECTS for each in self.model.objections(project)]
+        yes, _ = data.draw(st.sampled_from(standing))
+        if afterwards and yes.is_unended(self.now):
+            self.revoke(given=yes.id, name=yes.by, afterwards=afterwards)
+        owners = sorted(self.model.owners(yes.project) | {yes.by})
+        return self.give(
+            name=data.draw(st.sampled_from(owners)),
+            project=yes.project,
+            scope=scope,
+            limited=(),
+            publishes=True,
+            hours=None,
+        )
 
     @rule(target=consents, name=people, scope=st.sampled_from(list(SCOPES)))
     def give_for_all(self, name, scope):
@@ -303,7 +360,7 @@ class EveryAct(RuleBasedStateMachine):
         if any(yes.id == given.pk for yes in self.model.consents):
             return given.pk
         self.happens("a consent given")
-        assert not self.model.is_objected(name, project, self.now)
+        assert not self.model.objections(project)
         wanted = self.model.wanted(project)
         self.model.consents.append(
             Yes(
@@ -327,17 +384,91 @@ class EveryAct(RuleBasedStateMachine):
             return
         row = Consent.objects.get(pk=given)
         person = self.people[name]
+        told = reach_of(row, at=self.now).wheels_listed
         try:
-            revoke_consent(consent=row, user=person, afterwards=afterwards, reason="", at=self.now)
+            made = revoke_consent(
+                consent=row, user=person, afterwards=afterwards, reason="", at=self.now
+            )
         except NotYourConsent:
             assert not self.model.may(name, yes, "revoke")
-        except ConsentEnded:
-            assert yes.revoked_at
+        except (ConsentEnded, ConsentStands):
+            assert not yes.is_unended(self.now)
         else:
             assert self.model.may(name, yes, "revoke")
+            assert made.files_withdrawn == (told if afterwards == "withdraw" else 0)
             self.happens(f"a consent revoked, {afterwards}")
             self.happens_by_delegate(name, yes)
-            yes.revoked_at, yes.is_withdrawing = self.now, afterwards == "withdraw"
+            yes.revoked_at, yes.is_kept = self.now, afterwards == "keep"
+
+    @precondition(lambda self: any(yes.is_kept for yes in self.model.consents))
+    @rule(data=st.data(), name=people)
+    def unlist(self, data, name):
+        """What stayed listed by the word of who took the consent back."""
+        keeping = [one.pk for each in Project.objects.all() for one in self.kept(each)]
+        kept = [yes for yes in self.model.consents if yes.is_kept]
+        telling = [yes for yes in kept if yes.id in keeping]
+        yes = data.draw(st.sampled_from([*telling * 3, *kept]))
+        others = sorted(self.model.owners(yes.project) - {yes.by})
+        name = data.draw(st.sampled_from([*others, name]))
+        if self.is_away(name):
+            return
+        row, person = Consent.objects.get(pk=yes.id), self.people[name]
+        told = self.kept(row.project).get(row, 0)
+        try:
+            made = unlist_wheels(consent=row, user=person, reason="", at=self.now)
+        except NotYourConsent:
+            assert not self.model.may(name, yes, "revoke")
+            return
+        assert self.model.may(name, yes, "revoke")
+        assert made.files_withdrawn == told
+        self.happens("a word that wheels stay, ended")
+        self.happened["kept wheels taken off"] += told
+        yes.is_kept = False
+
+    def kept(self, project: Project) -> dict[Consent, int]:
+        return dict(kept_consents(project, at=self.now))
+
+    @precondition(lambda self: any(yes.is_live(self.now) for yes in self.model.consents))
+    @rule(
+        target=consents,
+        data=st.data(),
+        name=people,
+        scope=st.sampled_from(list(SCOPES)),
+        limited=st.sampled_from([(), TARGETS[:1], TARGETS[1:]]),
+        publishes=st.booleans(),
+        hours=st.sampled_from([None, 1, 24 * 40]),
+    )
+    def rescope(self, *, data, name, scope, limited, publishes, hours):
+        live = [yes for yes in self.model.consents if yes.is_live(self.now)]
+        before = data.draw(st.sampled_from(live))
+        name = data.draw(st.sampled_from([before.by, before.by, name]))
+        if self.is_away(name):
+            return multiple()
+        terms = self.terms(scope, limited, publishes=publishes, hours=hours)
+        change = {"consent": Consent.objects.get(pk=before.id), "user": self.people[name]}
+        change |= terms | {"covers_new_releases": True, "asked_by": "anyone", "at": self.now}
+        try:
+            told = preview_scope(**change)
+            given = change_scope(**change)
+        except (NotYourConsent, ProofNeeded):
+            assert name != before.by or not self.model.owns(name, before.project)
+            return multiple()
+        except InvalidConsent:
+            assert publishes
+            assert not before.publishes
+            return multiple()
+        except ConsentsSuspended:
+            return multiple()
+        except ConsentObjectedTo as refused:
+            self.is_told_of_objections(refused, name, before.project)
+            return multiple()
+        assert name == before.by
+        facts = Entry.objects.filter(verb="consent-given").latest("pk").facts
+        assert (facts["consent"], facts["files_withheld"]) == (str(given.pk), told)
+        self.happens("a scope changed")
+        self.happened["wheels that left with a scope"] += told
+        before.replaced_by = given.pk
+        return self.given(given, name, terms)
 
     def happens_by_delegate(self, name: str, yes: Yes) -> None:
         if name != yes.by and not self.model.owns(name, yes.project):
@@ -348,7 +479,8 @@ class EveryAct(RuleBasedStateMachine):
     def hold_back(self, data, name):
         """Tried most often is what may go through: of what goes on, by its other owners."""
         going_on = [yes for yes in self.model.consents if yes.is_unended(self.now)]
-        yes = data.draw(st.sampled_from([*going_on * 2, *self.model.consents]))
+        objected = [yes for project in PROJECTS for yes, _ in self.model.objections(project)]
+        yes = data.draw(st.sampled_from([*going_on * 2, *objected, *self.model.consents]))
         others = sorted(self.model.owners(yes.project) - {yes.by})
         name = data.draw(st.sampled_from([*others * 2, yes.by, name]))
         if self.is_away(name):
@@ -364,6 +496,7 @@ class EveryAct(RuleBasedStateMachine):
             assert objection in yes.overruled
             return
         except (ConsentStands, ConsentEnded, NotYourConsent):
+            assert act is not relent or objection not in yes.held
             return
         self.happens(f"{act.__name__} of a consent")
         if act in {pause, resume}:
@@ -378,7 +511,13 @@ class EveryAct(RuleBasedStateMachine):
             assert objection not in yes.overruled
             yes.held.add(objection)
         else:
+            self.happens_after_the_end(yes, "an objection taken back")
             yes.held.remove(objection)
+            self.model.settle(yes.project, self.now)
+
+    def happens_after_the_end(self, yes: Yes, what: str) -> None:
+        if not yes.is_unended(self.now):
+            self.happens(f"{what}, of a consent that was over")
 
     @precondition(lambda self: any(APPROVAL in yes.held for yes in self.model.consents))
     @rule(data=st.data(), name=people)
@@ -393,6 +532,8 @@ class EveryAct(RuleBasedStateMachine):
             return
         assert self.model.owns(name, yes.project)
         self.happens("a consent approved by a co-owner")
+        if self.model.objections(yes.project):
+            self.happens("a consent approved while an objection stands")
         yes.approved_by.add(name)
         self.model.settle(yes.project, self.now)
 
@@ -498,11 +639,17 @@ class EveryAct(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from([1, 10, 60, 300, 60 * 24 * 31]))
     def wait(self, minutes):
         """The schedule goes on meanwhile."""
-        self.now += timedelta(minutes=minutes)
-        self.happened["a grace that ended"] += end_graces(at=self.now)
+        self.pass_time(minutes)
         self.happened["a reminder"] += remind_of_expiry(at=self.now)
         moderation.close_due(at=self.now)
         replan_requests(at=self.now)
+
+    def pass_time(self, minutes: int) -> None:
+        """What ends by the clock is seen to within seconds."""
+        self.now += timedelta(minutes=minutes)
+        listed = File.objects.on_pages().count()
+        self.happened["a consent that ended by its date"] += end_expired(at=self.now)
+        self.happened["wheels that left by a date"] += listed - File.objects.on_pages().count()
 
     @rule()
     def write(self):
@@ -630,15 +777,71 @@ class EveryAct(RuleBasedStateMachine):
         except PortalError:
             return
 
+    @precondition(lambda self: any(self.model.objections(each) for each in PROJECTS))
+    @rule(
+        data=st.data(),
+        seats=st.permutations(MODERATORS),
+        is_whole=st.booleans(),
+        then=st.sampled_from(["", "object", "undo", "appeal"]),
+    )
+    def dispute(self, *, data, seats, is_whole, then):
+        """An objection overruled by two, and perhaps the way back from that."""
+        standing = [each for project in PROJECTS for each in self.model.objections(project)]
+        yes, objection = data.draw(st.sampled_from(standing))
+        deciding, approving, third = seats
+        case = self.opened(
+            CaseKind.DISPUTED_OWNERSHIP,
+            yes.project,
+            None if is_whole else Consent.objects.get(pk=yes.id),
+            self.people[yes.by],
+        )
+        given = {"case": case, "by": self.staff[deciding], "at": self.now}
+        try:
+            moderation.decide(**given, action="overrule-objections", reason="They left.")
+            with pytest.raises(AnotherModeratorNeeded):
+                moderation.approve(**given)
+            self.case_approve(data, case, approving)
+            self.case_carry_out(data, case, deciding)
+            if then == "object":
+                self.object_again(yes, objection)
+            elif then == "undo":
+                self.case_undo(data, case, approving)
+            elif then == "appeal":
+                self.case_appeal(data, case, None)
+                self.case_answer(data, case, third)
+        except PortalError:
+            return
+
+    def object_again(self, yes: Yes, objection: str) -> None:
+        """Who was overruled, to the same consent."""
+        (name,) = (each for each in PEOPLE if objection_of(each) == objection)
+        row = Consent.objects.get(pk=yes.id)
+        try:
+            object_to(consent=row, user=self.people[name], reason="", at=self.now)
+        except ObjectionOverruled:
+            self.happens("an objection refused that was overruled")
+            assert objection in yes.overruled
+        except (ConsentEnded, ConsentStands):
+            assert not yes.is_unended(self.now)
+        except NotYourConsent:
+            assert not self.model.owns(name, yes.project)
+        else:
+            raise AssertionError(objection)
+
     def open_case(self, data, name, project) -> UUID:
         consents = [Consent.objects.get(pk=yes.id) for yes in self.model.of(project)]
         files = File.objects.filter(project__name=project)
         things = [*files, None, *consents, *(one.user for one in consents)]
+        kind = data.draw(st.sampled_from([CaseKind.ABUSE_REPORT, CaseKind.DISPUTED_OWNERSHIP]))
+        about = data.draw(st.sampled_from(things))
+        return self.opened(kind, project, about, self.people[name]).pk
+
+    def opened(self, kind, project, about, by) -> Case:
         made = open_case(
-            kind=data.draw(st.sampled_from([CaseKind.ABUSE_REPORT, CaseKind.DISPUTED_OWNERSHIP])),
+            kind=kind,
             project=self.project(project),
-            about=data.draw(st.sampled_from(things)),
-            reported_by=self.people[name],
+            about=about,
+            reported_by=by,
             text="It is odd.",
             at=self.now,
         )
@@ -647,7 +850,7 @@ class EveryAct(RuleBasedStateMachine):
         else:
             self.happens("a case opened")
             self.cases.append(made.case.pk)
-        return made.case.pk
+        return made.case
 
     @precondition(lambda self: self.cases)
     @rule(data=st.data(), by=moderators, other=moderators)
@@ -686,12 +889,15 @@ class EveryAct(RuleBasedStateMachine):
         self.happens(f"carried out: {made.action}")
         files = [row[0] for row in made.effects.get("files", ())]
         done = Done(made.action, case.project.name, files, overruled=self.overruled(made))
-        self.model.carry_out(str(made.pk), done, case.consent_id, self.accused(case))
+        self.happened["an objection overruled"] += len(done.overruled)
+        for yes, _ in done.overruled:
+            self.happens_after_the_end(yes, "an objection overruled")
+        self.model.carry_out(str(made.pk), done, case.consent_id, self.accused(case), self.now)
 
     def case_undo(self, _data, case, by):
         made = moderation.undo(case=case, by=self.staff[by], reason="No.", at=self.now)
         self.happens(f"undone: {made.action}")
-        self.model.take_back(str(made.pk), self.accused(case), self.now)
+        self.take_back(made, case)
 
     def case_appeal(self, data, case, _by):
         decision = case.decisions.get(ended_at=None)
@@ -710,7 +916,13 @@ class EveryAct(RuleBasedStateMachine):
         assert answered.answered_by not in {decision.decided_by, decision.approved_by}
         self.happens("an appeal granted" if is_granted else "an appeal denied")
         if is_granted:
-            self.model.take_back(str(decision.pk), self.accused(case), self.now)
+            self.take_back(decision, case)
+
+    def take_back(self, made: Decision, case: Case) -> None:
+        before = len(self.model.objections(case.project.name))
+        self.model.take_back(str(made.pk), self.accused(case), self.now)
+        again = len(self.model.objections(case.project.name)) - before
+        self.happened["an objection that stood again"] += again
 
     def overruled(self, made: Decision) -> list[tuple[Yes, str]]:
         ended = Suspension.objects.filter(pk__in=made.effects.get("suspensions", []))
@@ -754,11 +966,7 @@ class EveryAct(RuleBasedStateMachine):
             state__in=[AttemptState.RUNNING.value, AttemptState.JUDGING.value]
         ).select_related("build__project", "build__permit"):
             build = attempt.build
-            is_expired = build.permit.expires_at and build.permit.expires_at <= self.now
-            # One that has expired ends at the next showing of its lease: see `work`.
-            assert is_expired or self.model.covering(
-                build.project.name, build.version, build.target, self.now
-            )
+            assert self.model.covering(build.project.name, build.version, build.target, self.now)
 
     @invariant()
     def consents_hold_when_the_model_says_so(self):
@@ -776,12 +984,17 @@ class EveryAct(RuleBasedStateMachine):
     def nothing_is_listed_that_was_taken_back_or_hidden_upstream(self):
         for file in File.objects.on_pages().select_related("project"):
             told = self.model.told[file.project.name]
-            assert self.model.may_list(file.filename)
+            assert self.model.may_list(file.filename, self.now)
             assert not self.model.is_hidden(file.filename)
             assert told.status not in {ProjectStatus.DELETED, ProjectStatus.QUARANTINED}
             assert file.version in told.versions
             if file.version in told.yanked:
                 assert file.standing == Standing.YANKED
+
+    @invariant()
+    def nothing_is_kept_off_the_pages_that_a_consent_lets_be_there(self):
+        for file in File.objects.all():
+            assert (not file.withheld) == self.model.may_list(file.filename, self.now)
 
     @invariant()
     def pages_are_what_the_tables_say(self):
@@ -799,6 +1012,8 @@ class EveryAct(RuleBasedStateMachine):
         for yes in self.model.consents:
             assert ("consent-given", str(yes.id)) in told
             assert bool(yes.revoked_at) == (("consent-revoked", str(yes.id)) in told)
+            is_over = yes.revoked_at or yes.replaced_by or yes.is_unended(self.now)
+            assert (not is_over) == (("consent-expired", str(yes.id)) in told)
         queued = set(Entry.objects.filter(verb="build-queued").values_list("facts__build"))
         assert {(str(pk),) for pk in Build.objects.values_list("pk", flat=True)} <= queued
         issued = set(Entry.objects.filter(verb="permit-issued").values_list("facts__permit"))

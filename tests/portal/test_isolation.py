@@ -129,6 +129,7 @@ api/v1/consents/<uuid:pk>/objection/                 | POST nobody 403 | DELETE 
 api/v1/consents/<uuid:pk>/pause/                     | POST project 200
 api/v1/consents/<uuid:pk>/resume/                    | POST project 409
 api/v1/consents/<uuid:pk>/scope/                     | POST project 201
+api/v1/consents/<uuid:pk>/unlisting/                 | POST project 409
 api/v1/delegations/<int:pk>/                         | DELETE project 204
 api/v1/projects/<str:name>/delegations/              | GET project 200 | POST project 201
 api/v1/projects/<str:name>/drafts/                   | GET everybody 200

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from indexes.models import Project
 from portal.accounts.models import ApiToken, User
+from portal.consent.facts import unended_consents
 from portal.consent.models import Consent
-from portal.consent.services import live_consents, unended_consents
+from portal.consent.services import live_consents
 from portal.ledger.services import record
 from portal.moderation.actions.base import Action, Effects, counted
 from portal.moderation.actions.names import ActionName

@@ -7,8 +7,9 @@ from django.db.models import QuerySet
 
 from builds.domain.states import LIVE
 from builds.models import Build
+from portal.consent.facts import unended_consents
 from portal.consent.models import Consent
-from portal.consent.services import live_consents, unended_consents
+from portal.consent.services import live_consents
 from portal.moderation.actions.base import Action, Effects, counted
 from portal.moderation.actions.names import ActionName
 from portal.moderation.holds import hold, lift, open_holds

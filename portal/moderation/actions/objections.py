@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from portal.accounts.models import User
+from portal.consent.facts import facts_of, hold_of
+from portal.consent.listing import wheels_that_wait
 from portal.consent.models import Consent, Suspension
-from portal.consent.reach import wheels_that_wait
-from portal.consent.services import facts_of, hold_of
-from portal.consent.states import LISTING, state_of
+from portal.consent.states import OVER, Facts, lists, state_of
 from portal.consent.suspension import overrule, restore_objection, standing_objections
 from portal.moderation.actions.base import Action, Effects, counted, decided_at
 from portal.moderation.actions.names import ActionName
@@ -38,9 +38,15 @@ class OverruleObjections(Action):
 
     def will(self, case: Case, *, at: datetime) -> list[str]:
         """Without names: who reported it reads this, too."""
-        objections = _objections(case, at=at)
+        objections = _objections(case)
         by_consent = _by_consent(objections)
-        again = [consent for consent, ended in by_consent if _would_list(consent, ended, at=at)]
+        left = {consent: _without(consent, ended) for consent, ended in by_consent}
+        again = [consent for consent, facts in left.items() if lists(facts, at=at)]
+        over = [
+            consent
+            for consent, facts in left.items()
+            if consent not in again and state_of(facts, at=at) in OVER
+        ]
         wheels = sum(wheels_that_wait(consent, at=at) for consent in again)
         sentences = [
             (
@@ -56,30 +62,34 @@ class OverruleObjections(Action):
                 f" {counted(wheels, 'wheel')}. Where it is not paused, what was asked for is"
                 " planned."
             )
-        if still := len(by_consent) - len(again):
+        if over:
+            sentences.append(
+                f"{counted(len(over), 'consent')} ended meanwhile: where no other objection stands,"
+                " a new one can be given."
+            )
+        if still := len(by_consent) - len(again) - len(over):
             sentences.append(f"{counted(still, 'consent')} will stay suspended for another reason.")
         return sentences
 
     def carry_out(self, decision: Decision, *, at: datetime) -> Effects:
-        objections = _objections(decision.case, at=at)
+        objections = _objections(decision.case)
         ended = [one.pk for one in objections if overrule(objection=one, at=at)]
         return {"suspensions": ended}
 
     def undo(self, decision: Decision, *, at: datetime) -> None:
-        """Those of consents that are not over by then."""
         overruled = Suspension.objects.filter(pk__in=decision.effects["suspensions"])
         for one in overruled.select_related("by", "consent__project").order_by("pk"):
             restore_objection(objection=one, at=at)
 
     def told(self, case: Case, *, at: datetime) -> Collection[User]:
         """Who objects besides, an owner still or not."""
-        objecting = [one.by for one in _objections(case, at=at) if one.by]
+        objecting = [one.by for one in _objections(case) if one.by]
         return [*owners_of(case, at=at), *objecting]
 
 
-def _objections(case: Case, *, at: datetime | None = None) -> Sequence[Suspension]:
+def _objections(case: Case) -> Sequence[Suspension]:
     """To the case's consent, or to all of its project; once decided, only those of before."""
-    found = standing_objections(case.project, at=at)
+    found = standing_objections(case.project)
     if case.consent_id:
         found = found.filter(consent=case.consent_id)
     if decided := decided_at(case, ActionName.OVERRULE_OBJECTIONS):
@@ -95,8 +105,6 @@ def _by_consent(objections: Sequence[Suspension]) -> list[tuple[Consent, list[Su
     ]
 
 
-def _would_list(consent: Consent, ended: Sequence[Suspension], *, at: datetime) -> bool:
-    """Whether it would let wheels be listed without these."""
+def _without(consent: Consent, ended: Sequence[Suspension]) -> Facts:
     facts = facts_of(consent)
-    left = facts.holds - {hold_of(one) for one in ended}
-    return state_of(replace(facts, holds=left), at=at) in LISTING
+    return replace(facts, holds=facts.holds - {hold_of(one) for one in ended})

@@ -134,6 +134,18 @@ def test_taking_it_back_ends_permits_and_builds(consent, as_ada):
     assert (again.status_code, again.json()["code"]) == (409, "consent-ended")
 
 
+def test_what_a_revocation_kept_listed_is_taken_off_once(consent, as_ada, as_bob):
+    path = f"/api/v1/consents/{consent['id']}/"
+    early = as_ada.post(f"{path}unlisting/", format="json")
+    assert (early.status_code, early.json()["code"]) == (409, "nothing-kept")
+    as_ada.post(f"{path}revocation/", {"afterwards": "keep"}, format="json")
+    assert as_bob.post(f"{path}unlisting/", format="json").json()["code"] == "not-your-consent"
+    assert as_ada.get(path).json()["revocation"]["unlisted_at"] is None
+    answer = as_ada.post(f"{path}unlisting/", {"reason": "old"}, format="json")
+    assert answer.status_code == 201
+    assert answer.json()["revocation"]["unlisted_at"] is not None
+
+
 def test_only_owners_take_a_consent_back(consent, as_bob):
     wish = {"afterwards": "keep"}
     answer = as_bob.post(f"/api/v1/consents/{consent['id']}/revocation/", wish, format="json")

@@ -28,15 +28,15 @@ from portal.accounts.services import issue_token
 from portal.audit.rows import NOT_TOLD, TABLES
 from portal.audit.verify import database_mismatches
 from portal.consent.delegation import delegate, end_delegation
-from portal.consent.expiry import remind_of_expiry
+from portal.consent.expiry import end_expired, remind_of_expiry
 from portal.consent.letters import write_letter
-from portal.consent.models import Consent
+from portal.consent.models import Consent, Revocation
 from portal.consent.owners import set_threshold
 from portal.consent.recipes import edit_recipe
 from portal.consent.refusals import say_no, take_no_back
-from portal.consent.services import change_scope, revoke_consent
+from portal.consent.services import change_scope, revoke_consent, unlist_wheels
 from portal.consent.sources import keep_sources
-from portal.consent.suspension import approve, end_graces, object_to, pause, relent, resume
+from portal.consent.suspension import approve, object_to, pause, relent, resume
 from portal.moderation import services
 from portal.moderation.evidence import add_evidence
 from portal.moderation.files import unyank_file, yank_file
@@ -133,6 +133,7 @@ def consents_and_builds(people: dict[str, User], brie: Project) -> None:
     delegate(user=ann, project=brie, username="eve", tasks=["pause"], at=AT)
     made = delegate(user=ann, project=brie, username="eve", tasks=["revoke"], at=AT)
     revoke_consent(consent=other, user=eve, afterwards="keep", reason="", at=LATER)
+    unlist_wheels(consent=other, user=bob, reason="Enough.", at=LATER)
     end_delegation(delegation=made, user=ann, at=LATER)
     wider = {"specifiers": "", "covers_new_releases": True, "targets": [], "expires_at": None}
     change_scope(
@@ -154,10 +155,10 @@ def letters_and_refusals(people: dict[str, User], feta: Project) -> None:
     take_no_back(refusal=feta.refusals.get(), user=people["dan"], at=AT)
     say_no(user=people["dan"], project=feta, reason="Really.", at=AT)
     # A yes ends one's own no.
-    given = consent(people["dan"], feta, at=LATER)
+    given = consent(people["dan"], feta, expires_at=SOON, at=LATER)
     prove(people["ann"], feta, people["root"], at=LATER)
     object_to(consent=given, user=people["ann"], reason="", at=LATER)
-    assert end_graces(at=MUCH_LATER) == 1
+    assert end_expired(at=MUCH_LATER) == 1
 
 
 def organisations(people: dict[str, User]) -> None:
@@ -204,6 +205,8 @@ def cases(people: dict[str, User], brie: Project, comte: Project) -> None:
         case=first, by=people["root"], kind="text", title="Log", text="x", content=b"", at=AT
     )
     decided(people, first, "ban-account")
+    given = Consent.objects.get(project=comte)
+    revoke_consent(consent=given, user=people["dan"], afterwards="keep", reason="", at=LATER)
     revealed = open_case(project=brie, about=file, **about).case
     decided(people, revealed, "reveal-reporter")
     held = open_case(project=brie, about=None, **about).case
@@ -232,6 +235,7 @@ TAMPERED: dict[str, tuple[Columns, Columns]] = {
     "consent.Approval": ({"user": "eve"}, {"user": "eve"}),
     "consent.Consent": ({"asked_by": "named"}, {"replaces": None}),
     "consent.Delegation": ({"tasks": ["request", "pause", "revoke"]}, {"ended_at": LATER}),
+    "consent.Expiry": ({"files_withheld": 9}, {"consent": "comte"}),
     "consent.KeptSource": ({"sha256": "0" * 64}, {"sha256": "0" * 64}),
     "consent.Letter": ({"sent_at": LATER}, {"project": "comte"}),
     "consent.PauseLink": ({"used_at": LATER}, {}),
@@ -239,6 +243,7 @@ TAMPERED: dict[str, tuple[Columns, Columns]] = {
     "consent.Reminder": ({"consent": "feta"}, {"consent": "feta"}),
     "consent.Suspension": ({"by": "eve"}, {"lifted_at": LATER}),
     "consent.Threshold": ({"owners": 9}, {"user": "eve"}),
+    "consent.Unlisting": ({"reason": "x"}, {"revocation": "comte"}),
     "indexes.CuratedIndex": ({"is_private": True}, {"slug": "x"}),
     "indexes.File": ({"is_reproducible": None}, {"filename": "x.whl", "build_id": uuid4()}),
     "indexes.ReaderToken": ({"revoked_at": LATER}, {"token_hash": "x"}),
@@ -271,6 +276,7 @@ def columns_of(model: type[models.Model], given: Columns) -> Columns:
         "user": lambda name: User.objects.get(username=name),
         "consent": lambda name: Consent.objects.get(project__name=name),
         "project": lambda name: Project.objects.get(name=name),
+        "revocation": lambda name: Revocation.objects.get(consent__project__name=name),
     }
     by_person = {"by", "decided_by", "answered_by"}
     return {

@@ -27,9 +27,9 @@ def test_there_is_a_text_for_each_thing_that_is_agreed_to():
         ("build-and-execute", 3),
         ("modify", 1),
         ("no-burden", 2),
-        ("takedown", 1),
+        ("takedown", 2),
         ("data", 1),
-        ("redistribute-binaries", 3),
+        ("redistribute-binaries", 4),
         ("use-of-name", 1),
         ("terms-for-users", 1),
     ]

@@ -13,19 +13,16 @@ from indexes.models import File
 from indexes.services.standing import decide
 from portal.consent.agreements import all_agreements, current, with_hash
 from portal.consent.models import Consent, Revocation
+from portal.consent.reach import reach_of
 from portal.consent.recipes import verify_may_edit
-from portal.consent.services import (
-    end_development_permits,
-    live_consents,
-    preview_revocation,
-    revoke_consent,
-)
+from portal.consent.services import end_development_permits, live_consents, revoke_consent
 from portal.consent.tasks import end_those_of_development
 from portal.errors import (
     AgreementChanged,
     AgreementNotAccepted,
     AppendOnly,
     ConsentEnded,
+    ConsentStands,
     InvalidConsent,
     LicenceNeeded,
     ModificationNotAccepted,
@@ -81,7 +78,7 @@ class TestGiving:
         assert given.proof == proof
         versions = {one["name"]: one.pop("version") for one in given.agreements}
         assert given.agreements == all_accepted()
-        assert versions["build-and-execute"] == versions["redistribute-binaries"] == 3
+        assert (versions["build-and-execute"], versions["redistribute-binaries"]) == (3, 4)
         given.refresh_from_db()
         permit = Permit.objects.get()
         assert permit.origin == str(given.pk)
@@ -334,14 +331,10 @@ class TestTakingBack:
         build.refresh_from_db()
         assert build.state == "queued"
 
-    def test_an_expired_consent_can_take_its_wheels_along(
-        self, maintainer, docopt, proof, stranger
-    ):
+    def test_what_ended_by_its_date_is_over(self, maintainer, docopt, proof):
         given = consent(maintainer, docopt, expires_at=LATER)
-        file = publish(ask(stranger).builds.get())
-        revoke(given, "withdraw", at=LATER + timedelta(days=1))
-        file.refresh_from_db()
-        assert file.standing == Standing.WITHDRAWN
+        with pytest.raises(ConsentStands, match="ended"):
+            revoke(given, "keep", at=LATER)
 
     def test_another_proven_owner_can_take_it_back(self, given, stranger, administrator, docopt):
         prove(stranger, docopt, administrator)
@@ -403,7 +396,7 @@ class TestTakingBack:
         ask(stranger, targets=[CP312])
         ask(stranger, specifiers="==0.6.1")
         Build.objects.filter(target=CP312).update(state="running")
-        preview = preview_revocation(given, at=LATER)
+        preview = reach_of(given, at=LATER)
         assert (preview.wheels_listed, preview.builds_queued, preview.builds_running) == (1, 1, 1)
         assert not Revocation.objects.exists()
 
@@ -413,7 +406,7 @@ class TestTakingBack:
         for build in ask(stranger, "", targets=[]).builds.all():
             publish(build)
         with django_assert_num_queries(7):
-            preview_revocation(given, at=LATER)
+            reach_of(given, at=LATER)
 
     def test_the_ledger_holds_after_all_of_it(self, given, stranger):
         publish(ask(stranger).builds.get())

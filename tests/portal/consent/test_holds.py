@@ -10,20 +10,14 @@ from hypothesis import strategies as st
 from builds.models import Build
 from indexes.domain.status import Standing
 from portal.consent.delegation import delegate, end_delegation
+from portal.consent.facts import consent_state, facts_of
 from portal.consent.models import Consent, Suspension
 from portal.consent.owners import owners_wanted, set_threshold, tasks_of
-from portal.consent.services import (
-    change_scope,
-    consent_state,
-    facts_of,
-    live_consents,
-    preview_revocation,
-    revoke_consent,
-)
+from portal.consent.reach import reach_of
+from portal.consent.services import change_scope, live_consents, revoke_consent
 from portal.consent.states import State, state_of
 from portal.consent.suspension import (
     approve,
-    end_graces,
     hold_to_proofs,
     object_to,
     pause,
@@ -169,7 +163,7 @@ class TestPause:
     ):
         file = publish(ask(stranger).builds.get())
         pause(consent=given_consent, user=maintainer, reason="", at=LATER)
-        assert preview_revocation(given_consent, at=LATER).wheels_listed == 1
+        assert reach_of(given_consent, at=LATER).wheels_listed == 1
         done = revoke_consent(
             consent=given_consent, user=maintainer, afterwards="withdraw", reason="", at=LATER
         )
@@ -201,9 +195,9 @@ class TestObjection:
     def test_who_gave_it_cannot_go_round_it_by_another(self, given_consent, maintainer, owner):
         docopt = given_consent.project
         object_to(consent=given_consent, user=owner, reason="", at=LATER)
-        with pytest.raises(ConsentObjectedTo, match="co-owner objects to your consent") as refused:
+        with pytest.raises(ConsentObjectedTo, match="It is the turn of co-owner") as refused:
             consent(maintainer, docopt, at=LATER, specifiers="<9")
-        assert refused.value.by == ["co-owner"]
+        assert (refused.value.by, refused.value.is_yours) == (["co-owner"], False)
         assert (refused.value.since, refused.value.consent) == (LATER, str(given_consent.pk))
         assert not live_permits(docopt)
 
@@ -218,21 +212,53 @@ class TestObjection:
         relent(consent=given_consent, user=owner, at=LATER)
         assert rescope(narrow, maintainer).replaces == narrow
 
-    def test_it_keeps_nobody_else_from_giving_their_own(self, given_consent, docopt, owner):
+    def test_who_objects_takes_that_back_before_giving_their_own(
+        self, given_consent, docopt, owner
+    ):
         object_to(consent=given_consent, user=owner, reason="", at=LATER)
+        with pytest.raises(ConsentObjectedTo, match="take your objection back first") as refused:
+            consent(owner, docopt, at=LATER)
+        assert refused.value.is_yours
+        revoke_consent(
+            consent=given_consent, user=owner, afterwards="withdraw", reason="", at=LATER
+        )
+        relent(consent=given_consent, user=owner, at=LATER)
         assert state(consent(owner, docopt, at=LATER)) is State.LIVE
 
-    @pytest.mark.parametrize("end", ["relented", "revoked", "expired"])
-    def test_its_end_lets_another_be_given(self, maintainer, docopt, proof, owner, end):
+    @pytest.mark.parametrize("end", [State.REVOKED, State.EXPIRED])
+    def test_it_outlasts_the_consent_that_it_is_to(
+        self, *, maintainer, docopt, proof, owner, administrator, end
+    ):
+        third = make_user("third")
+        prove(third, docopt, administrator)
         first = consent(maintainer, docopt, expires_at=LATER + timedelta(hours=1))
         object_to(consent=first, user=owner, reason="", at=LATER)
-        if end == "relented":
-            relent(consent=first, user=owner, at=LATER)
-        elif end == "revoked":
-            terms = {"afterwards": "keep", "reason": ""}
+        if end is State.REVOKED:
+            terms = {"afterwards": "withdraw", "reason": ""}
             revoke_consent(consent=first, user=maintainer, at=LATER, **terms)
-        after = LATER + timedelta(hours=1 if end == "expired" else 0)
+        after = LATER + timedelta(hours=1)
+        assert state(first, at=after) is end
+        for user in (maintainer, third):
+            with pytest.raises(ConsentObjectedTo):
+                consent(user, docopt, at=after)
+        assert not live_permits(docopt)
+        assert relent(consent=first, user=owner, at=after).state is end
         assert state(consent(maintainer, docopt, at=after), at=after) is State.LIVE
+
+    def test_approval_goes_not_round_it(self, *, docopt, maintainer, proof, owner, administrator):
+        """Nor does anything else by which a consent that waits would have enough of the owners."""
+        third = make_user("third")
+        prove(third, docopt, administrator)
+        first = consent(maintainer, docopt, specifiers="==0.6.1")
+        set_threshold(user=owner, project=docopt, owners=2, at=AT)
+        waiting = consent(third, docopt)
+        object_to(consent=first, user=owner, reason="", at=LATER)
+        assert approve(consent=waiting, user=maintainer, at=LATER).state is State.WAITING
+        set_threshold(user=owner, project=docopt, owners=1, at=LATER)
+        hold_to_proofs(project=docopt, at=LATER)
+        assert not live_permits(docopt)
+        relent(consent=first, user=owner, at=LATER)
+        assert [state(one) for one in (first, waiting)] == [State.LIVE, State.LIVE]
 
     def test_each_objection_is_taken_back_by_who_made_it(
         self, given_consent, docopt, owner, administrator
@@ -264,21 +290,6 @@ class TestObjection:
         revoke_consent(consent=given_consent, user=maintainer, **terms)
         set_threshold(user=owner, project=docopt, owners=0, at=LATER)
         object_to(consent=consent(maintainer, docopt, at=LATER), user=owner, reason="", at=LATER)
-        end_graces(at=LATER + timedelta(days=99))
-        file.refresh_from_db()
-        assert file.standing == Standing.LISTED
-
-    def test_its_wheels_are_withdrawn_when_the_grace_ends_and_come_back(
-        self, given_consent, owner, stranger, settings
-    ):
-        settings.AFFINEUR_SUSPENSION_GRACE_DAYS = 10
-        file = publish(ask(stranger).builds.get())
-        object_to(consent=given_consent, user=owner, reason="", at=LATER)
-        assert end_graces(at=LATER + timedelta(days=9)) == 0
-        assert end_graces(at=LATER + timedelta(days=10)) == 1
-        file.refresh_from_db()
-        assert file.standing == Standing.WITHDRAWN
-        relent(consent=given_consent, user=owner, at=LATER + timedelta(days=11))
         file.refresh_from_db()
         assert file.standing == Standing.LISTED
 

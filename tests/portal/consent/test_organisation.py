@@ -98,7 +98,7 @@ def test_it_goes_round_no_objection(projects, maintainer, administrator, upstrea
     object_to(consent=first, user=co_owner, reason="", at=LATER)
     first, second = give(maintainer, projects["docopt"], ["brie", "docopt"])
     assert first.consent is None
-    assert "co-owner objects to your consent for brie" in first.problem
+    assert "co-owner objects to a consent for brie" in first.problem
     assert second.consent is not None
 
 

@@ -1,5 +1,6 @@
 """The life of a consent, driven at random against a model as small as it can be."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from portal.consent.states import (
+    LISTING,
     MAY,
     Act,
     End,
@@ -20,9 +22,11 @@ from portal.consent.states import (
     approvals_needed,
     ended,
     held,
+    lists,
     released,
     state_of,
     strictest,
+    why_unlisted,
 )
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -52,14 +56,14 @@ class Life(RuleBasedStateMachine):
 
     @rule(hold=HOLDS)
     def release(self, hold: Hold) -> None:
-        is_possible = not self.is_over and hold in self.holds
+        is_possible = hold in self.holds and (hold.ground.outlasts or not self.is_over)
         self.facts = self.tried(is_possible, released, hold)
         self.holds -= {hold} if is_possible else set()
 
     @rule(end=st.sampled_from(End))
     def over(self, end: End) -> None:
         is_live = not self.is_over and not self.holds
-        is_possible = self.end is None and (end is End.REVOKED or is_live)
+        is_possible = not self.is_over and (end is End.REVOKED or is_live)
         self.facts = self.tried(is_possible, ended, end)
         self.end = end if is_possible else self.end
 
@@ -102,6 +106,43 @@ def test_never_more_owners_are_needed_than_there_are_and_never_none(wishes, owne
     assert 1 <= needed <= owners
     for wish in wishes:
         assert needed >= approvals_needed(wish, owners=owners)
+
+
+FACTS = st.builds(
+    Facts,
+    holds=st.frozensets(HOLDS, max_size=2),
+    end=st.none() | st.sampled_from(End),
+    expires_at=st.none() | st.sampled_from([AT, AT + timedelta(days=1)]),
+)
+
+
+@given(FACTS, st.booleans())
+def test_wheels_are_listed_by_what_holds_or_is_paused_or_by_a_word_that_stands(facts, keeps):
+    is_taken_back = facts.end is End.REVOKED
+    facts = replace(facts, keeps_wheels=keeps and is_taken_back)
+    is_held = not {hold.ground for hold in facts.holds} <= {Ground.PAUSE}
+    if is_taken_back:
+        assert lists(facts, at=AT) == (keeps and not is_held)
+    else:
+        assert lists(facts, at=AT) == (state_of(facts, at=AT) in LISTING)
+
+
+@given(st.lists(FACTS, max_size=4))
+def test_a_wheel_is_listed_when_one_consent_lets_it_be_and_it_is_said_why_not(covering):
+    why = why_unlisted(covering, at=AT)
+    assert (why == "") == any(lists(facts, at=AT) for facts in covering)
+    assert why == why_unlisted(reversed(covering), at=AT)
+
+
+def test_why_a_wheel_is_not_listed_is_said_by_what_can_still_change():
+    gone = Facts(end=End.REVOKED)
+    objected = Facts(holds=frozenset({Hold(Ground.OBJECTION, "ada")}))
+    assert "took back" in why_unlisted([Facts(end=End.REPLACED), gone], at=AT)
+    assert "suspended" in why_unlisted([gone, objected], at=AT)
+    assert why_unlisted([Facts(expires_at=AT)], at=AT) == (
+        "Not listed: the consent for it has ended."
+    )
+    assert why_unlisted([], at=AT) == "Not listed: no consent covers it."
 
 
 def test_nobody_decides_on_the_own_consent_as_if_another():

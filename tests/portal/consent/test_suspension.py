@@ -13,9 +13,9 @@ from indexes.models import File
 from indexes.services.pages import stale_pages
 from indexes.services.standing import decide
 from portal.consent.models import Consent, Revocation, Suspension
-from portal.consent.services import live_consents, preview_revocation, revoke_consent
-from portal.consent.suspension import end_graces, pause
-from portal.consent.tasks import end_those_over
+from portal.consent.reach import reach_of
+from portal.consent.services import live_consents, revoke_consent
+from portal.consent.suspension import pause
 from portal.ledger.models import Entry
 from portal.moderation.files import yank_file
 from portal.ownership.announcements import Announcement, Topic
@@ -36,8 +36,6 @@ from tests.portal.people import (
 )
 
 pytestmark = pytest.mark.django_db
-
-GRACE = timedelta(days=30)
 
 
 @pytest.fixture
@@ -105,7 +103,6 @@ def test_it_is_suspended_at_once_and_builds_stop(given, docopt, stranger, lose):
     request(stranger, docopt)
     assert Build.objects.filter(state=BuildState.QUEUED).count() == 2
     lose()
-    assert Suspension.objects.get().grace_until == LATER + GRACE
     assert not live_consents(docopt, at=LATER).exists()
     assert not live_permits(docopt)
     assert set(Build.objects.values_list("state", flat=True)) == {BuildState.CANCELLED}
@@ -126,7 +123,7 @@ def test_everybody_is_told_what_happened_and_whose_turn_it_is(
     assert "Nothing new is built" in told[1].text
     assert "left the listings at once" in told[1].text
     assert "nothing is deleted" in told[1].text
-    assert "if it does not by 2026-03-31, they are withdrawn" in told[1].text
+    assert "listed again when it holds again" in told[1].text
     assert "prove the project again" in told[1].text
     lose()
     assert len(told) == 2
@@ -178,26 +175,16 @@ def test_another_proof_restores_it_too(given, maintainer, docopt, administrator,
 
 
 def test_what_is_published_leaves_the_listings_at_once_and_comes_back(
-    *, given, docopt, stranger, lose, regain, told
+    *, given, docopt, stranger, lose, regain
 ):
     request(stranger, docopt)
     file = publish(Build.objects.filter(target=CP313).get())
     lose()
     assert stands(file) == (Standing.WITHDRAWN, "")
-    assert "Not listed while the consent for it is suspended, since 2026-03-01" in reason(file)
+    assert reason(file) == "Not listed while the consent for it is suspended."
     assert File.objects.downloadable().get() == file
     assert Entry.objects.get(verb="consent-suspended").facts["files_withheld"] == 1
-    regain(LATER + timedelta(hours=1))
-    assert stands(file) == (Standing.LISTED, "")
-    lose(LATER + timedelta(hours=2))
-    end_graces(at=LATER + GRACE + timedelta(hours=2, seconds=-1))
-    assert stands(file) == (Standing.WITHDRAWN, "")
-    assert end_graces(at=LATER + GRACE + timedelta(hours=2)) == 1
-    assert stands(file) == (Standing.WITHDRAWN, "withdrawn")
-    assert told[-1].topic == Topic.GRACE_ENDED
-    assert "wheels (1) are withdrawn" in told[-1].text
-    assert end_graces(at=LATER + GRACE + GRACE) == 0
-    regain(LATER + GRACE + timedelta(hours=3))
+    regain(LATER + timedelta(days=400))
     assert stands(file) == (Standing.LISTED, "")
 
 
@@ -213,8 +200,7 @@ def test_what_was_decided_of_a_wheel_meanwhile_holds_after(
     decide(files=of(withdrawn), decision=None, reason="", at=LATER)
     assert (stands(yanked)[0], stands(withdrawn)[0]) == (Standing.WITHDRAWN, Standing.WITHDRAWN)
     decide(files=of(withdrawn), decision=Decision.YANKED, reason="bad, too", at=LATER)
-    end_graces(at=LATER + GRACE)
-    regain(LATER + GRACE + timedelta(hours=1))
+    regain(LATER + timedelta(hours=1))
     assert (stands(yanked)[0], stands(withdrawn)[0]) == (Standing.YANKED, Standing.YANKED)
 
 
@@ -253,7 +239,6 @@ def test_wheels_of_another_consent_stay(given, stranger, docopt, administrator, 
     theirs = consent(stranger, docopt, at=LATER)
     assert File.objects.get().standing == Standing.LISTED
     pause(consent=theirs, user=stranger, reason="", at=LATER)
-    assert end_graces(at=LATER + GRACE) == 1
     assert File.objects.get().standing == Standing.LISTED
 
 
@@ -261,11 +246,10 @@ def test_it_can_be_taken_back_while_it_is_suspended(given, maintainer, docopt, s
     request(stranger, docopt)
     publish(Build.objects.filter(target=CP313).get())
     lose()
-    assert preview_revocation(given, at=LATER).wheels_listed == 0
+    assert reach_of(given, at=LATER).wheels_listed == 0
     revoke_consent(consent=given, user=maintainer, afterwards="withdraw", reason="", at=LATER)
     assert File.objects.get().standing == Standing.WITHDRAWN
     assert Revocation.objects.count() == 1
-    assert end_graces(at=LATER + GRACE) == 0
 
 
 def test_what_was_taken_back_is_not_restored(given, maintainer, docopt, lose, regain):
@@ -296,12 +280,4 @@ def test_a_policy_that_asks_for_more_suspends(given, docopt, settings):
 def test_it_is_suspended_once_at_a_time(given, lose):
     lose()
     with pytest.raises(IntegrityError), transaction.atomic():
-        Suspension.objects.create(
-            consent=given, reason="twice", suspended_at=LATER, grace_until=LATER
-        )
-
-
-def test_the_task_ends_graces(given, docopt, lose):
-    lose()
-    end_those_over()
-    assert Suspension.objects.get().withdrawn_at is not None
+        Suspension.objects.create(consent=given, reason="twice", suspended_at=LATER)

@@ -12,8 +12,8 @@ from indexes.models import File
 from portal.accounts.scopes import Scope
 from portal.accounts.services import authenticate_token, issue_token, may_act
 from portal.audit.verify import database_mismatches
-from portal.consent.models import Suspension
-from portal.consent.services import consent_state, live_consents, revoke_consent
+from portal.consent.facts import consent_state
+from portal.consent.services import live_consents, revoke_consent
 from portal.consent.states import State
 from portal.consent.suspension import hold_to_proofs, object_to, pause, relent
 from portal.errors import (
@@ -345,7 +345,6 @@ def test_suspended_consents_list_nothing_until_the_case_is_undone(
     assert File.objects.downloadable().count() == len(files)
     assert not live_consents(docopt, at=LATER).exists()
     assert consent_state(given, at=LATER) is State.HELD
-    assert Suspension.objects.get().grace_until is None
     services.undo(case=case, by=ben, reason="Settled.", at=LATER)
     assert File.objects.on_pages().count() == len(files)
     assert live_consents(docopt, at=LATER).get() == given

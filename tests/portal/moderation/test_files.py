@@ -111,11 +111,13 @@ def test_without_one_nothing_is_built(maintainer, wheel):
     assert Build.objects.get().pk == wheel.build_id
 
 
-def test_a_new_consent_does_not_list_again_what_was_yanked_as_bad(maintainer, wheel, given, docopt):
+def test_what_was_yanked_as_bad_is_still_yanked_under_a_new_consent(
+    maintainer, wheel, given, docopt
+):
     yank(maintainer, wheel)
     revoke_consent(consent=given, user=maintainer, reason="", afterwards="withdraw", at=LATER)
     wheel.refresh_from_db()
     assert wheel.standing == Standing.WITHDRAWN
     consent(maintainer, docopt, at=LATER)
     wheel.refresh_from_db()
-    assert wheel.standing == Standing.WITHDRAWN
+    assert wheel.standing == Standing.YANKED

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from indexes.domain.status import Standing
 from portal.audit.verify import database_mismatches
+from portal.consent.facts import consent_state
 from portal.consent.models import Consent, Suspension
-from portal.consent.services import change_scope, consent_state, revoke_consent
+from portal.consent.services import change_scope, revoke_consent
 from portal.consent.states import State
 from portal.consent.suspension import object_to, pause, relent
 from portal.errors import (
@@ -160,7 +161,11 @@ def objected(user, docopt, administrator, given):
 
 def gave(user, docopt, administrator, given):
     prove(user, docopt, administrator)
+    standing = Suspension.objects.filter(lifted_at=None)
+    numbers = list(standing.values_list("pk", flat=True))
+    standing.update(lifted_at=AT)
     consent(user, docopt)
+    Suspension.objects.filter(pk__in=numbers).update(lifted_at=None)
     Proof.objects.filter(user=user).update(state="refused")
 
 
@@ -197,13 +202,14 @@ def test_an_objection_that_ended_meanwhile_is_not_overruled(case, given, co_owne
     assert object_to(consent=given, user=co_owner, reason="", at=LATER).by == co_owner
 
 
-def test_of_a_consent_revoked_meanwhile_nothing_is_overruled(case, given, maintainer, ann, ben):
-    services.decide(case=case, by=ann, action=OVERRULE, reason="So.", at=LATER)
-    services.approve(case=case, by=ben, at=LATER)
-    revoke_consent(consent=given, user=maintainer, afterwards="keep", reason="", at=LATER)
-    with pytest.raises(InvalidDecision, match="any more"):
-        services.carry_out(case=case, by=ann, at=LATER)
-    assert not live_permits(given.project)
+def test_it_is_overruled_also_when_the_consent_was_taken_back(case, given, panel):
+    revoke_consent(consent=given, user=given.user, afterwards="withdraw", reason="", at=LATER)
+    with pytest.raises(ConsentObjectedTo):
+        consent(given.user, given.project, at=LATER)
+    made = overrule(case, panel)
+    assert "1 consent ended meanwhile: where no other objection stands" in made.summary[1]
+    assert state(given) is State.REVOKED
+    assert state(consent(given.user, given.project, at=LATER)) is State.LIVE
 
 
 def test_what_is_objected_after_the_decision_nobody_has_judged(case, given, third, ann, ben):
@@ -276,17 +282,22 @@ def test_undone_it_stands_again_on_what_took_the_consents_place(case, given, pan
     assert not live_permits(given.project)
 
 
-def test_undone_after_the_consent_is_over_it_changes_nothing(case, given, panel):
+def test_undone_after_the_consent_is_over_it_stands_against_a_new_one(case, given, panel, co_owner):
     overrule(case, panel)
-    revoke_consent(consent=given, user=given.user, afterwards="keep", reason="", at=LATER)
+    revoke_consent(consent=given, user=given.user, afterwards="withdraw", reason="", at=LATER)
     services.undo(case=case, by=panel[1], reason="We were wrong.", at=LATER)
-    assert not Suspension.objects.filter(lifted_at=None).exists()
+    with pytest.raises(ConsentObjectedTo) as refused:
+        consent(given.user, given.project, at=LATER)
+    assert refused.value.by == ["co-owner"]
+    relent(consent=given, user=co_owner, at=LATER)
+    assert state(consent(given.user, given.project, at=LATER)) is State.LIVE
 
 
 def test_all_that_is_objected_to_of_a_project_ends_with_one_decision(
-    case_about, objection, given, co_owner, panel
+    case_about, given, co_owner, panel
 ):
     theirs = consent(co_owner, given.project, at=AT)
+    object_to(consent=given, user=co_owner, reason="", at=AT)
     object_to(consent=theirs, user=given.user, reason="", at=AT)
     made = overrule(case_about(None, CaseKind.DISPUTED_OWNERSHIP), panel)
     assert "2 objections to 2 consents" in made.summary[0]

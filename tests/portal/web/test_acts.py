@@ -190,13 +190,12 @@ def test_a_proof_that_is_not_enough_alone_says_so(owner_client: Client, farm: Fa
     assert response.headers["Location"] == reverse("web:prove", args=["docopt"])
 
 
-def test_a_suspended_consent_says_until_when_its_wheels_stay(owner_client: Client, farm: Farm):
+def test_a_suspended_consent_says_what_became_of_its_wheels(owner_client: Client, farm: Farm):
     now = timezone.now()
     Suspension.objects.create(
         consent=farm.consent,
         reason="x",
         suspended_at=now,
-        grace_until=now + timedelta(days=30),
     )
     page = words_of(owner_client.get(reverse("web:consent", args=[farm.consent.pk])))
     assert "Nothing new is built" in page
@@ -292,7 +291,7 @@ def test_taking_it_back_shows_the_numbers_first(owner_client: Client, farm: Farm
     waiting = Build.objects.filter(project=farm.project, state="queued").count()
     assert f"{waiting} waiting builds are cancelled" in page
     assert "1 running build is stopped" in page
-    assert "1 wheel is listed now" in page
+    assert "1 wheel is listed now by this consent alone" in page
     assert not Revocation.objects.exists()
 
 

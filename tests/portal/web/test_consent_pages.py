@@ -2,16 +2,20 @@
 
 import pytest
 from django.core import mail
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from builds.models import Build
+from indexes.models import File
 from portal.consent.models import Consent, Delegation, PauseLink, Refusal
+from portal.consent.owners import set_threshold
 from portal.consent.pause_links import link_of
 from portal.consent.states import Ground
 from portal.consent.suspension import hold
 from portal.ownership.models import Proof
+from tests.portal.people import consent
 from tests.portal.web.scenes import Farm
 from tests.portal.web.test_every_page import words_of
 
@@ -66,11 +70,12 @@ def test_the_form_says_why_no_other_consent_is_taken(
     assert "I consent" in words_of(owner_client.get(form))
     press(co_owner, farm, "object")
     refused = words_of(owner_client.get(form))
-    assert f"stranger objects to your consent for {farm.project.name}" in refused
+    assert f"stranger objects to a consent for {farm.project.name}" in refused
     assert "I consent" not in refused
     assert f"{reverse('web:report-consent', args=[farm.consent.pk])}?kind=disputed-owner" in refused
-    assert reverse("web:revoke", args=[farm.consent.pk]) in refused
-    assert "I consent" in words_of(co_owner.get(form))
+    theirs = words_of(co_owner.get(form))
+    assert "It is your turn: take your objection back first" in theirs
+    assert "I consent" not in theirs
 
 
 def test_a_link_to_report_names_the_kind(owner_client: Client, farm: Farm):
@@ -102,7 +107,7 @@ def test_a_co_owner_sees_that_they_can_object_and_take_it_back(
     ("ground", "words"),
     [
         (Ground.PAUSE, ["Paused", "a paused consent is still a consent", "to end the pause"]),
-        (Ground.PROOF, ["left the listings at once", "to prove the project again", "withdrawn"]),
+        (Ground.PROOF, ["left the listings at once", "to prove the project again", "listed again"]),
         (Ground.MODERATION, ["left the listings at once", "It is the turn of the moderators"]),
         (Ground.APPROVAL, ["once enough of them have said yes"]),
     ],
@@ -225,3 +230,96 @@ def test_several_projects_of_an_organisation_at_once(owner_client: Client, farm:
     page = words_of(owner_client.get(reverse("web:consent-organisation", args=["docopt"])))
     assert "you have proven it" in page
     assert "has a consent" in page
+
+
+def listed(farm: Farm) -> list[str]:
+    files = File.objects.on_pages().filter(project=farm.project)
+    return sorted(files.values_list("filename", flat=True))
+
+
+def test_a_scope_that_takes_wheels_off_the_listings_is_confirmed_first(
+    owner_client: Client, farm: Farm
+):
+    path = reverse("web:scope", args=[farm.consent.pk])
+    assert "1 is listed by this consent alone" in words_of(owner_client.get(path))
+    terms = {"specifiers": "<0.1", "covers_new_releases": "on"}
+    told = words_of(owner_client.post(path, terms))
+    assert "1 wheel leaves the listings with this scope." in told
+    assert "Nothing has changed yet" in told
+    assert not Consent.objects.filter(replaces=farm.consent).exists()
+    assert len(listed(farm)) == 1
+    assert "has its new scope" in words_of(
+        owner_client.post(path, terms | {"leaving": "1"}, follow=True)
+    )
+    assert listed(farm) == []
+
+
+def test_a_co_owner_takes_kept_wheels_off_in_two_clicks(
+    owner_client: Client, co_owner: Client, farm: Farm
+):
+    revoke = reverse("web:revoke", args=[farm.consent.pk])
+    assert "until you, or any other owner, take it off" in words_of(owner_client.get(revoke))
+    owner_client.post(revoke, {"afterwards": "keep"})
+    assert len(listed(farm)) == 1
+    project = words_of(co_owner.get(reverse("web:project", args=[farm.project.name])))
+    assert f"1 wheel of {farm.project.name} stays listed by the word" in project
+    assert reverse("web:consent", args=[farm.consent.pk]) in project
+    page = words_of(co_owner.get(reverse("web:consent", args=[farm.consent.pk])))
+    assert "1 wheel stays listed, by the word of who took it back" in page
+    after = press(co_owner, farm, "unlist")
+    assert "1 wheel is off the index now." in after
+    assert "taken off the index" in after
+    assert 'value="unlist"' not in after
+    assert listed(farm) == []
+    project = words_of(co_owner.get(reverse("web:project", args=[farm.project.name])))
+    assert "stays listed by the word" not in project
+
+
+def test_an_objection_is_taken_back_on_the_page_of_a_consent_that_is_over(
+    co_owner: Client, owner_client: Client, farm: Farm, stranger
+):
+    press(co_owner, farm, "object", reason="not agreed")
+    revoke = reverse("web:revoke", args=[farm.consent.pk])
+    page = words_of(owner_client.get(revoke))
+    assert "The objection to it stands on" in page
+    assert 'value="keep"' not in page
+    owner_client.post(revoke, {"afterwards": "withdraw"})
+    form = reverse("web:give-consent", args=[farm.project.name])
+    assert "It is the turn of stranger" in words_of(owner_client.get(form))
+    project = words_of(Client().get(reverse("web:project", args=[farm.project.name])))
+    assert "A co-owner objects" in project
+    # Who made it need not own the project any more.
+    Proof.objects.filter(user=stranger).delete()
+    page = words_of(co_owner.get(reverse("web:consent", args=[farm.consent.pk])))
+    assert "also when this one is over" in page
+    assert "Take my objection back" in page
+    assert "To undo it, consent again" not in page
+    assert "Take my objection back" not in words_of(
+        owner_client.get(reverse("web:consent", args=[farm.consent.pk]))
+    )
+    co_owner.post(reverse("web:act-on-consent", args=[farm.consent.pk]), {"act": "relent"})
+    assert "I consent" in words_of(owner_client.get(form))
+
+
+def test_a_consent_that_waits_says_that_an_objection_to_another_keeps_it_from_holding(
+    co_owner: Client, owner_client: Client, farm: Farm, stranger
+):
+    at = timezone.now()
+    set_threshold(user=stranger, project=farm.project, owners=2, at=at)
+    waiting = consent(stranger, farm.project, at=at)
+    page = reverse("web:consent", args=[waiting.pk])
+    assert "objects to a consent" not in words_of(owner_client.get(page))
+    press(co_owner, farm, "object")
+    assert "stranger objects to a consent" in words_of(owner_client.get(page))
+    path = reverse("web:act-on-consent", args=[waiting.pk])
+    after = words_of(owner_client.post(path, {"act": "approve"}, follow=True))
+    assert "Your yes is recorded. The consent waits for co-owners." in after
+
+
+def test_a_consent_that_ended_says_what_became_of_the_wheels(owner_client: Client, farm: Farm):
+    QuerySet(Consent).filter(pk=farm.consent.pk).update(expires_at=timezone.now())
+    page = words_of(owner_client.get(reverse("web:consent", args=[farm.consent.pk])))
+    assert "wheels that no other consent covers are not listed" in page
+    assert "consent again" in page
+    revoke = words_of(owner_client.get(reverse("web:revoke", args=[farm.consent.pk])))
+    assert "There is nothing left to do: the consent is over (ended)." in revoke
