@@ -179,6 +179,13 @@ def test_a_co_owner_objects_and_the_first_hears_of_it(world: World):
     assert "A co-owner objects" in alice.reads
     assert "bob" in alice.reads
     assert "We never agreed on it." in alice.reads
+    alice.follows("Take it back")
+    alice.looks("people-take-back-objected")
+    alice.presses("Take it back, withdraw the wheels")
+    alice.looks("people-taken-back-objected")
+    alice.goes_to("web:give-consent", "docopt")
+    assert "bob objects to a consent for docopt" in alice.reads
+    alice.looks("people-consent-form-objected")
 
 
 def test_a_consent_is_taken_back_in_two_clicks(world: World):
@@ -199,6 +206,32 @@ def test_a_consent_is_taken_back_in_two_clicks(world: World):
     assert "docopt-0.6.2-1affineur" not in alice.context.request.get(listing).text()
     building.refresh_from_db()
     assert building.state == "cancelled"
+
+
+def test_wheels_that_a_giver_keeps_listed_are_taken_off_by_a_co_owner_in_two_clicks(world: World):
+    alice, _ = owner_with_wheel(world)
+    alice.goes_to("web:scope", str(Consent.objects.get().pk))
+    alice.writes("Releases", "<0.6.2")
+    alice.presses("Change the scope")
+    assert "1 wheel leaves the listings with this scope" in alice.reads
+    alice.looks("people-scope-to-confirm")
+    alice.follows("Leave it as it is")
+    alice.follows("Take it back")
+    alice.presses("Take it back, keep the wheels listed")
+    alice.looks("people-kept")
+
+    bob = world.arrive("bob")
+    bob.goes_to("web:prove", "docopt")
+    bob.signs_in(GUILD)
+    bob.goes_to("web:project", "docopt")
+    assert "1 wheel of docopt stays listed by the word of alice" in bob.reads
+    bob.looks("people-project-kept")
+    bob.count = 0
+    bob.follows("take it off the index")
+    bob.presses("Take it off the index")
+    assert bob.count == 2
+    assert "1 wheel is off the index now" in bob.reads
+    bob.looks("people-kept-taken-off")
 
 
 def test_a_petition_becomes_a_consent_and_the_consent_becomes_builds(world: World):
