@@ -539,8 +539,8 @@ class ConsentObjectedTo(PortalError):
         )
         super().__init__(
             f"{who} {'objects' if len(by) == 1 else 'object'} to a consent for {project}, since"
-            f" {since:%Y-%m-%d %H:%M} UTC. While that stands no new one is taken there or comes"
-            " into force, whoever gives it, also when the consent that it is to is over."
+            f" {since:%Y-%m-%d %H:%M} UTC. While that stands, no new one is taken there or comes"
+            " into force, whoever gives it, even after the first is over."
             f" {turn}"
         )
 

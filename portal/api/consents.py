@@ -73,7 +73,7 @@ class SuspensionSerializer(serializers.ModelSerializer[Suspension]):
     """Something that holds a consent back. Who, and why, is for the project's owners.
 
     Its wheels are off the listings meanwhile, except in a pause. While an objection stands, no new
-    consent for the project is taken, also when the consent that it is to is over.
+    consent for the project is taken, even after this one is over.
     """
 
     class Meta:

@@ -4,9 +4,9 @@ Nothing is deleted. What a hold took is given back when the last of them is lift
 published wheels stay listed: a paused consent is still a consent. Under the other holds they leave
 the listings at once, stay downloadable, and come back with the consent.
 
-An objection stands until who made it takes it back, or moderators overrule it, also when the
-consent that it is to is over. While one stands no new consent for the project holds, whoever gives
-it: none is taken, and none that waits for its owners is put in force.
+An objection stands until who made it takes it back, or moderators overrule it, even after its
+consent is over. While one stands no new consent for the project holds, whoever gives it: none is
+taken, and none that waits for its owners is put in force.
 """
 
 from dataclasses import dataclass
