@@ -1,16 +1,11 @@
 """People who act in the same moment, on a database that lets them."""
 
-import threading
-from collections.abc import Callable
-
-import pytest
-from django.db import connection, connections
-
 from portal.consent.services import revoke_consent
 from portal.ledger.models import Entry
 from portal.ledger.services import record, seal, verify_chain
 from portal.requests.models import Request
 from portal.requests.services import make_request
+from tests.portal.at_once import AT_ONCE, at_once
 from tests.portal.people import (
     AT,
     CP313,
@@ -22,35 +17,7 @@ from tests.portal.people import (
     prove,
 )
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        connection.vendor == "sqlite",
-        reason="the tests' SQLite lives in memory, where threads share one connection's locks",
-    ),
-]
-
-
-def at_once(*acts: Callable[[], object]) -> list[object]:
-    """What each gave or raised; all begin together."""
-    barrier = threading.Barrier(len(acts))
-    results: list[object] = []
-
-    def run(act: Callable[[], object]) -> None:
-        barrier.wait()
-        try:
-            results.append(act())
-        except Exception as error:  # noqa: BLE001  # a result like any other
-            results.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
+pytestmark = AT_ONCE
 
 
 def test_the_ledger_has_no_gap_and_no_fork(db):

@@ -1,12 +1,9 @@
 """Members who ask in the same moment, on a database that lets them."""
 
-import pytest
-from django.db import connection
-
 from builds.models import Build
 from portal.organisations.services import create_organisation, set_quotas
 from portal.requests.services import make_request
-from tests.portal.consent.test_at_once import at_once
+from tests.portal.at_once import AT_ONCE, at_once
 from tests.portal.people import (
     AT,
     CP312,
@@ -18,12 +15,7 @@ from tests.portal.people import (
     prove,
 )
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        connection.vendor == "sqlite", reason="its transactions come one after another anyway"
-    ),
-]
+pytestmark = AT_ONCE
 
 
 def test_a_quota_holds_for_wishes_at_once(upstream):
