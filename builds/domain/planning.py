@@ -388,8 +388,8 @@ class Settler:
         return Refusal(
             RefusalCode.WITHDRAWN,
             f"{self._project.name} {release.name}: our wheel {file.filename} was "
-            f"{file.standing}{because}, and is not built a second time. Whoever decided so can "
-            "list it again.",
+            f"{file.standing}{because}, and is not built a second time: it is listed again when"
+            " that holds no more.",
             release.name,
             target.name,
             file.filename,
