@@ -428,6 +428,11 @@ class EveryAct(RuleBasedStateMachine):
     def kept(self, project: Project) -> dict[Consent, int]:
         return dict(kept_consents(project, at=self.now))
 
+    def lists_a_wheel(self, yes: Yes) -> bool:
+        listed = File.objects.on_pages().filter(project__name=yes.project)
+        made = [self.model.published[name] for name in listed.values_list("filename", flat=True)]
+        return yes.publishes and any(yes.is_about(*wheel) for _, *wheel in made)
+
     @precondition(lambda self: any(yes.is_live(self.now) for yes in self.model.consents))
     @rule(
         target=consents,
@@ -440,7 +445,8 @@ class EveryAct(RuleBasedStateMachine):
     )
     def rescope(self, *, data, name, scope, limited, publishes, hours):
         live = [yes for yes in self.model.consents if yes.is_live(self.now)]
-        before = data.draw(st.sampled_from(live))
+        listing = [yes for yes in live if self.lists_a_wheel(yes)]
+        before = data.draw(st.sampled_from([*listing * 3, *live]))
         name = data.draw(st.sampled_from([before.by, before.by, name]))
         if self.is_away(name):
             return multiple()
