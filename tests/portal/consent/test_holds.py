@@ -58,14 +58,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def owner(docopt, administrator):
-    """Another proven owner of docopt."""
-    user = make_user("co-owner")
-    prove(user, docopt, administrator)
-    return user
-
-
-@pytest.fixture
 def given_consent(maintainer, docopt, proof) -> Consent:
     return consent(maintainer, docopt)
 

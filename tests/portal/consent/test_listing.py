@@ -40,7 +40,6 @@ from tests.portal.people import (
     consent,
     live_permits,
     make_user,
-    prove,
     publish,
 )
 
@@ -54,14 +53,6 @@ TERMS = {
     "asked_by": "anyone",
     "expires_at": None,
 }
-
-
-@pytest.fixture
-def owner(docopt, administrator):
-    """Another proven owner of docopt."""
-    user = make_user("co-owner")
-    prove(user, docopt, administrator)
-    return user
 
 
 @pytest.fixture
